@@ -1,0 +1,1 @@
+"""What masks, classes, flags and formats are. Pure: no web, no database, no torch."""

@@ -1,0 +1,1 @@
+"""Checks that find contaminated and broken samples without a trained model."""

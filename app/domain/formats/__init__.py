@@ -1,0 +1,1 @@
+"""Annotation formats: bytes <-> (key, picture, mask, classes). No database."""

@@ -1,0 +1,161 @@
+"""Where files come from: a folder, a zip, or one file, read by name and never written or unpacked.
+
+Files from strangers are hostile: names can't climb out, links aren't followed, and nothing is read past a bound.
+"""
+
+import fnmatch
+import io
+import stat
+import zipfile
+from abc import ABC, abstractmethod
+from pathlib import Path, PurePosixPath
+
+from app.domain.errors import Invalid, NotFound, TooLarge
+
+# A file bigger than this isn't read whole; a zip entry that grows past RATIO times its packed size is a bomb.
+MAX_FILE = 2 << 30
+MAX_RATIO = 1000
+_RATIO_FREE = 64 << 20
+_HIDDEN = ("__MACOSX", ".DS_Store", "Thumbs.db", ".git", ".ipynb_checkpoints")
+
+
+class BadSource(Invalid):
+    """A path or archive that can't be read at all."""
+
+
+class Source(ABC):
+    """A tree of files with POSIX names, sorted. ``refused`` names entries that were left out, with the reason."""
+
+    def __init__(self, label: str, names: list[str], refused: list[tuple[str, str]]) -> None:
+        self.label = label
+        self.names = sorted(name for name in names if not _hidden(name))
+        self.refused = refused
+        self._set = frozenset(self.names)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._set
+
+    def match(self, *patterns: str) -> list[str]:
+        """Names that match one of the glob patterns, case ignored; ``*`` crosses folders."""
+        lowered = [pattern.lower() for pattern in patterns]
+        return [n for n in self.names if any(fnmatch.fnmatchcase(n.lower(), p) for p in lowered)]
+
+    @abstractmethod
+    def size(self, name: str) -> int:
+        """Bytes of one file, unpacked."""
+
+    @abstractmethod
+    def read(self, name: str) -> bytes:
+        """The bytes of one file. Raises BadSource or TooLarge with the reason."""
+
+    def text(self, name: str) -> str:
+        return self.read(name).decode("utf-8-sig", errors="replace")
+
+    def close(self) -> None:  # noqa: B027  (a folder has nothing to let go of)
+        """Let go of the archive, where there is one."""
+
+
+class FolderSource(Source):
+    """A folder, or one file of it; ``root`` is the folder."""
+
+    def __init__(self, root: Path, only: str | None = None) -> None:
+        self.root = root
+        refused: list[tuple[str, str]] = []
+        names: list[str] = []
+        for path in [root / only] if only else root.rglob("*"):
+            name = path.relative_to(root).as_posix()
+            if path.is_symlink() and not path.resolve().is_relative_to(root.resolve()):
+                refused.append((name, "a link that leads out of the folder"))
+            elif path.is_file():
+                names.append(name)
+        super().__init__(root.name if only is None else only, names, refused)
+
+    def size(self, name: str) -> int:
+        return (self.root / name).stat().st_size
+
+    def read(self, name: str) -> bytes:
+        if name not in self:
+            raise BadSource(f"{name} is not there")
+        if self.size(name) > MAX_FILE:
+            raise TooLarge(f"{name} is over {MAX_FILE >> 30} GiB")
+        return (self.root / name).read_bytes()
+
+
+class ZipSource(Source):
+    """A zip archive, read entry by entry."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._zip = zipfile.ZipFile(path)
+        except (zipfile.BadZipFile, OSError) as error:
+            raise BadSource(f"{path.name} is not a zip that can be read: {error}.") from error
+        refused: list[tuple[str, str]] = []
+        self._entries: dict[str, zipfile.ZipInfo] = {}
+        for entry in self._zip.infolist():
+            reason = _unsafe(entry, self._entries)
+            if reason:
+                refused.append((entry.filename, reason))
+            elif not entry.is_dir():
+                self._entries[entry.filename] = entry
+        super().__init__(path.name, list(self._entries), refused)
+
+    def size(self, name: str) -> int:
+        return self._entries[name].file_size
+
+    def read(self, name: str) -> bytes:
+        if name not in self:
+            raise BadSource(f"{name} is not there")
+        entry = self._entries[name]
+        out = io.BytesIO()
+        try:
+            with self._zip.open(entry) as stream:
+                while chunk := stream.read(1 << 20):
+                    out.write(chunk)
+                    if out.tell() > entry.file_size:
+                        raise BadSource(f"{name} is longer than the archive says")
+        except (
+            zipfile.BadZipFile,
+            OSError,
+            EOFError,
+            RuntimeError,
+            NotImplementedError,
+            ValueError,
+        ) as error:
+            raise BadSource(f"{name} can't be unpacked: {error}") from error
+        return out.getvalue()
+
+    def close(self) -> None:
+        self._zip.close()
+
+
+def open_source(path: Path) -> Source:
+    """The source at a path: a folder, a zip, or a single file (an NPZ is a single file)."""
+    if path.is_dir():
+        return FolderSource(path)
+    if not path.is_file():
+        raise NotFound(f"There is no file or folder at {path}.")
+    if zipfile.is_zipfile(path) and path.suffix.lower() != ".npz":
+        return ZipSource(path)
+    return FolderSource(path.parent, only=path.name)
+
+
+def _hidden(name: str) -> bool:
+    return any(part in _HIDDEN or part.startswith("._") for part in PurePosixPath(name).parts)
+
+
+def _unsafe(entry: zipfile.ZipInfo, taken: dict[str, zipfile.ZipInfo]) -> str | None:
+    """Why an archive entry is left out, or None."""
+    name = entry.filename
+    if "\\" in name or "\0" in name or name.startswith("/") or ".." in PurePosixPath(name).parts or ":" in name[:3]:
+        return "a name that leads out of the archive"
+    if stat.S_ISLNK(entry.external_attr >> 16):
+        return "a link"
+    if entry.flag_bits & 1:
+        return "encrypted"
+    if entry.file_size > MAX_FILE:
+        return f"over {MAX_FILE >> 30} GiB unpacked"
+    if entry.file_size > _RATIO_FREE and entry.file_size > MAX_RATIO * max(entry.compress_size, 1):
+        return "unpacks to over a thousand times its size"
+    if name in taken:
+        return "a second entry of the same name"
+    return None

@@ -1,0 +1,59 @@
+"""Masks as arrays: (H, W) uint8 or uint16 of class ids, one class per pixel; identity, PNG bytes, counts."""
+
+import hashlib
+import io
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from app.domain.errors import Invalid
+
+Mask = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+
+
+class BadMask(Invalid):
+    """An array that can't be a mask."""
+
+
+def pixel_hash(pixels: npt.NDArray[np.generic]) -> str:
+    """Identity of decoded pixels: sha256 over dtype, shape and row-major little-endian values, in hex."""
+    little = np.ascontiguousarray(pixels, dtype=pixels.dtype.newbyteorder("<"))
+    head = f"{little.dtype.str}{little.shape}".encode()
+    return hashlib.sha256(head + little.tobytes()).hexdigest()
+
+
+def as_mask(values: npt.NDArray[np.generic]) -> Mask:
+    """Whole numbers of any numeric dtype as the smallest mask dtype; (H, W), ids 0..65535.
+
+    Raises BadMask for another shape, fractions, NaN, infinity or ids out of range.
+    """
+    if values.ndim == 3 and values.shape[2] == 1:
+        values = values[:, :, 0]
+    if values.ndim != 2 or values.size == 0:
+        raise BadMask(f"A mask has to be two-dimensional; this one has shape {values.shape}.")
+    if values.dtype == np.uint8:
+        return values.astype(np.uint8, copy=False)
+    if values.dtype.kind not in "buif":
+        raise BadMask(f"A mask has to hold whole numbers; this one holds {values.dtype}.")
+    if values.dtype.kind == "f" and not (np.isfinite(values).all() and (values == np.trunc(values)).all()):
+        raise BadMask("A mask has to hold whole numbers; this one holds fractions, NaN or infinity.")
+    low, high = int(values.min()), int(values.max())
+    if low < 0 or high > 65535:
+        raise BadMask(f"Mask ids have to lie in 0..65535; this one holds {low if low < 0 else high}.")
+    if high <= 255:
+        return values.astype(np.uint8)
+    return values.astype(np.uint16)
+
+
+def encode_png(pixels: npt.NDArray[np.generic], level: int = 6) -> bytes:
+    """(H, W) uint8/uint16 or (H, W, 3|4) uint8 as PNG, without loss; ``level`` is zlib's, 0..9."""
+    out = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(out, format="PNG", compress_level=level)
+    return out.getvalue()
+
+
+def class_counts(mask: Mask) -> dict[int, int]:
+    """Pixels of each class id that occurs."""
+    counts = np.bincount(mask.ravel())
+    return {int(id): int(counts[id]) for id in np.flatnonzero(counts)}

@@ -1,0 +1,99 @@
+"""Pictures as arrays: decoded once, safely, and shown as 8 bit whatever they are."""
+
+import io
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
+
+from app.domain.errors import Invalid
+
+# Refused before a single pixel is decoded; about 1 GiB as RGB.
+MAX_PIXELS = 350_000_000
+Pixels = npt.NDArray[np.generic]
+
+
+class BadPicture(Invalid):
+    """Bytes that are no picture that can be read, with the reason."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Decoded pixels, (H, W) or (H, W, C), and the bytes they came from.
+
+    ``original`` is the file as received and ``codec`` its format in lower case (``png``, ``jpeg``, ``tiff``,
+    ``webp``, ``bmp``, ...); both are None for a picture that came as an array.
+    """
+
+    pixels: Pixels
+    original: bytes | None = None
+    codec: str | None = None
+
+    @property
+    def width(self) -> int:
+        return int(self.pixels.shape[1])
+
+    @property
+    def height(self) -> int:
+        return int(self.pixels.shape[0])
+
+    @property
+    def channels(self) -> int:
+        return 1 if self.pixels.ndim == 2 else int(self.pixels.shape[2])
+
+
+def open_image(data: bytes) -> Image.Image:
+    """The image in ``data``, header read, pixels not decoded yet. Raises BadPicture; refuses bombs."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image = Image.open(io.BytesIO(data))
+    except UnidentifiedImageError:
+        raise BadPicture("not an image that can be read") from None
+    except Image.DecompressionBombError:
+        raise BadPicture(f"more than {MAX_PIXELS:,} pixels") from None
+    except Exception as error:  # Pillow raises many kinds on broken headers
+        raise BadPicture(f"broken image: {error}") from error
+    if image.width * image.height > MAX_PIXELS:
+        raise BadPicture(f"{image.width} x {image.height} is more than {MAX_PIXELS:,} pixels")
+    return image
+
+
+def pixels_of(image: Image.Image) -> Pixels:
+    """All pixels of ``image``; palettes and bilevel are expanded, 16 bit and float are kept."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image.load()
+            if image.mode in ("P", "CMYK", "YCbCr", "LAB", "HSV", "PA", "RGBX", "La", "RGBa"):
+                image = image.convert("RGBA" if "transparency" in image.info else "RGB")
+            elif image.mode == "1":
+                image = image.convert("L")
+            array = np.asarray(image)
+    except Exception as error:  # truncated files, bad chunks, unsupported compressions
+        raise BadPicture(f"broken image: {error}") from error
+    return array
+
+
+def decode(data: bytes) -> Picture:
+    """The picture in the bytes of an image file. Raises BadPicture with the reason."""
+    image = open_image(data)
+    codec = (image.format or "unknown").lower()
+    return Picture(pixels_of(image), data, codec)
+
+
+def to_display(pixels: Pixels) -> npt.NDArray[np.uint8]:
+    """8 bit to look at, (H, W) or (H, W, 3|4): uint8 as it is, anything else stretched from its 0.5th to 99.5th
+    percentile; more than four channels show the first three."""
+    if pixels.ndim == 3 and pixels.shape[2] not in (3, 4):
+        pixels = pixels[:, :, :3] if pixels.shape[2] > 4 else pixels[:, :, 0]
+    if pixels.dtype == np.uint8:
+        return pixels.astype(np.uint8, copy=False)
+    values = np.nan_to_num(pixels.astype(np.float32), posinf=0.0, neginf=0.0)
+    low, high = np.percentile(values, (0.5, 99.5))
+    if high <= low:
+        return np.zeros(values.shape, np.uint8)
+    shown: npt.NDArray[np.uint8] = (np.clip((values - low) / (high - low), 0, 1) * 255 + 0.5).astype(np.uint8)
+    return shown
