@@ -8,6 +8,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from app.domain.errors import Invalid
+from app.domain.picture import BadPicture, open_image
 
 Mask = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
@@ -44,6 +45,21 @@ def as_mask(values: npt.NDArray[np.generic]) -> Mask:
     if high <= 255:
         return values.astype(np.uint8)
     return values.astype(np.uint16)
+
+
+def decode_ids(data: bytes) -> Mask:
+    """The ids in a gray (8 or 16 bit) or palette image; of a palette the index counts, not the colour.
+
+    Raises BadPicture for bytes that are no image, BadMask for a colour image.
+    """
+    image = open_image(data)
+    if image.mode not in ("L", "P", "1", "I;16", "I;16B", "I"):
+        raise BadMask(f"not a mask of class ids: a {image.mode} image")
+    try:
+        values = np.asarray(image)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise BadPicture(f"broken image: {error}") from error
+    return as_mask(values)
 
 
 def encode_png(pixels: npt.NDArray[np.generic], level: int = 6) -> bytes:

@@ -24,6 +24,13 @@ class Found:
 
 
 @dataclass(frozen=True)
+class Expected:
+    """About how many samples will come, for a progress bar; yielded before the samples, at most once."""
+
+    count: int
+
+
+@dataclass(frozen=True)
 class Labelled:
     """One sample. ``mask`` has the picture's height and width, or is None for an unlabelled picture.
 
@@ -55,7 +62,7 @@ class Ignored:
     what: str
 
 
-Read = Found | Labelled | Refused | Ignored
+Read = Found | Expected | Labelled | Refused | Ignored
 
 
 class UnknownColours(Invalid):

@@ -1,0 +1,14 @@
+"""How a flow tells how far it is, and how it is told to stop."""
+
+from collections.abc import Callable
+
+# done, total (0: not known), what is being done. Raises Cancelled where the flow has to stop.
+Progress = Callable[[int, int, str], None]
+
+
+class Cancelled(Exception):
+    """Somebody cancelled the job; what was committed so far stays, the rest is left."""
+
+
+def quiet(_done: int, _total: int, _message: str) -> None:
+    """Progress that nobody watches."""

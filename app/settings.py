@@ -1,0 +1,39 @@
+"""Settings from the environment, each REMASK_ and the field's name in capitals."""
+
+import getpass
+import os
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _system_user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="REMASK_", frozen=True)
+
+    home: Path = Field(Path("remask-data"), description="The data folder: database, uploads, exports.")
+    host: str = Field("127.0.0.1", description="Address to serve on; any other than loopback needs REMASK_TOKEN.")
+    port: int = Field(8000, description="Port to serve on.")
+    token: str | None = Field(None, description="Secret that every request has to carry, off loopback.")
+    reviewer: str = Field(default_factory=_system_user, description="Name that decisions carry by default.")
+    max_upload: int = Field(8 << 30, description="Largest upload in bytes.")
+
+    @cached_property
+    def database(self) -> Path:
+        return self.home / "remask.sqlite"
+
+    @cached_property
+    def uploads(self) -> Path:
+        return self.home / "uploads"
+
+    @cached_property
+    def exports(self) -> Path:
+        return self.home / "exports"

@@ -1,0 +1,1 @@
+"""The database: SQLAlchemy only. Functions take a Session and never commit."""

@@ -1,0 +1,212 @@
+"""Samples by filter, worst first, page by page: the one query behind the grid, the API and batch decisions."""
+
+import base64
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import Float, Select, and_, exists, func, literal, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.sql.elements import ColumnElement
+
+from app.domain.errors import Invalid
+from app.store.tables import ClassPixels, Flag, Raster, Revision, Sample, Score
+
+Sort = Literal["worst", "key", "newest"]
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which samples. All that is given has to hold.
+
+    ``check`` alone: samples with an open flag of that check; with ``min`` or ``max``: samples, flagged or not, whose
+    score of that check lies in [min, max]. ``split`` "none" means samples without one; ``q`` is text in the key.
+    """
+
+    status: tuple[str, ...] = ()
+    check: str | None = None
+    class_id: int | None = None
+    split: str | None = None
+    min: float | None = None
+    max: float | None = None
+    q: str | None = None
+    group: int | None = None
+    sort: Sort = "worst"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One sample of a page; ``value`` is what the page is sorted by."""
+
+    sample: Sample
+    image: Raster
+    mask_id: int | None
+    mask_hash: str | None
+    value: float | str | int
+
+
+@dataclass(frozen=True)
+class Page:
+    rows: list[Row]
+    next: str | None
+
+
+class BadCursor(Invalid):
+    """A cursor that this program didn't give."""
+
+
+def page(session: Session, dataset_id: int, filter: Filter, after: str | None = None, limit: int = 60) -> Page:
+    """Up to ``limit`` samples after the cursor; costs the same on every page. Raises BadCursor."""
+    value, query = _sorted(dataset_id, filter)
+    if after is not None:
+        query = query.where(_beyond(value, filter, *_read_cursor(after)))
+    found = session.execute(query.limit(limit + 1)).tuples().all()
+    rows = [Row(*row) for row in found[:limit]]
+    more = len(found) > limit
+    return Page(rows, _cursor(rows[-1].value, rows[-1].sample.id) if more else None)
+
+
+def count(session: Session, dataset_id: int, filter: Filter) -> int:
+    query = select(func.count()).select_from(Sample).where(Sample.dataset_id == dataset_id, *_conditions(filter))
+    return session.scalar(query) or 0
+
+
+def ids(session: Session, dataset_id: int, filter: Filter) -> list[int]:
+    """Every sample that matches, by id."""
+    query = select(Sample.id).where(Sample.dataset_id == dataset_id, *_conditions(filter)).order_by(Sample.id)
+    return list(session.scalars(query))
+
+
+def place(session: Session, dataset_id: int, filter: Filter, sample_id: int) -> tuple[int, Row | None, Row | None]:
+    """(samples before this one, the previous one, the next one) in the filter's order, whether or not the sample itself
+    still matches the filter."""
+    value, query = _sorted(dataset_id, filter)
+    at = session.execute(_unfiltered(dataset_id, filter).where(Sample.id == sample_id)).tuples().first()
+    if at is None:
+        return 0, None, None
+    here = Row(*at)
+    following = (
+        session.execute(query.where(_beyond(value, filter, here.value, here.sample.id)).limit(1)).tuples().first()
+    )
+    before = ~_beyond(value, filter, here.value, here.sample.id) & (Sample.id != sample_id)
+    backwards = query.where(before).order_by(None).order_by(*_order(value, filter, backwards=True)).limit(1)
+    previous = session.execute(backwards).tuples().first()
+    counted = session.scalar(select(func.count()).select_from(query.where(before).order_by(None).subquery())) or 0
+    return counted, Row(*previous) if previous else None, Row(*following) if following else None
+
+
+def histogram(session: Session, dataset_id: int, filter: Filter, bins: int = 40) -> list[int]:
+    """Samples by score of ``filter.check`` in equal bins of [0, 1], the filter's own range left out."""
+    others = Filter(status=filter.status, class_id=filter.class_id, split=filter.split, q=filter.q, group=filter.group)
+    bin = func.min(func.floor(Score.value * bins), bins - 1)
+    query = (
+        select(bin, func.count())
+        .join(Sample, Sample.id == Score.sample_id)
+        .where(Score.dataset_id == dataset_id, Score.check == filter.check, _of_current(), *_conditions(others))
+        .group_by(bin)
+    )
+    counts = [0] * bins
+    for index, number in session.execute(query).tuples():
+        counts[int(index)] = number
+    return counts
+
+
+def _of_current() -> ColumnElement[bool]:
+    return or_(Score.revision_id.is_(None), Score.revision_id == Sample.current_id)
+
+
+def _conditions(filter: Filter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if filter.status:
+        conditions.append(Sample.status.in_(filter.status))
+    elif filter.group is None:
+        conditions.append(Sample.excluded.is_(False))
+    if filter.split is not None:
+        conditions.append(Sample.split.is_(None) if filter.split == "none" else Sample.split == filter.split)
+    if filter.q:
+        conditions.append(Sample.key.icontains(filter.q, autoescape=True))
+    if filter.group is not None:
+        conditions.append(exists().where(Score.sample_id == Sample.id, Score.group_id == filter.group, _of_current()))
+    if filter.class_id is not None:
+        conditions.append(
+            exists()
+            .where(Revision.id == Sample.current_id, ClassPixels.raster_id == Revision.mask_id)
+            .where(ClassPixels.class_id == filter.class_id)
+        )
+    if filter.check is not None:
+        conditions.append(_check_condition(filter, filter.check))
+    return conditions
+
+
+def _check_condition(filter: Filter, check: str) -> ColumnElement[bool]:
+    if filter.min is None and filter.max is None:
+        about = or_(Flag.revision_id.is_(None), Flag.revision_id == Sample.current_id)
+        return exists().where(Flag.sample_id == Sample.id, Flag.check == check, Flag.state == "open", about)
+    inside = [Score.sample_id == Sample.id, Score.check == check, _of_current()]
+    if filter.min is not None:
+        inside.append(Score.value >= filter.min)
+    if filter.max is not None:
+        inside.append(Score.value <= filter.max)
+    return exists().where(and_(*inside))
+
+
+def _sorted(dataset_id: int, filter: Filter) -> tuple[Any, Select[Any]]:
+    value = _value(filter)
+    return value, _unfiltered(dataset_id, filter).where(*_conditions(filter)).order_by(*_order(value, filter))
+
+
+def _unfiltered(dataset_id: int, filter: Filter) -> Select[Any]:
+    value = _value(filter)
+    query = (
+        select(Sample, Raster, Revision.mask_id, select_hash(), value)
+        .join(Raster, Raster.id == Sample.image_id)
+        .join(Revision, Revision.id == Sample.current_id, isouter=True)
+        .where(Sample.dataset_id == dataset_id)
+    )
+    if filter.sort == "worst" and filter.check is not None:
+        query = query.join(Score, and_(Score.sample_id == Sample.id, Score.check == filter.check, _of_current()))
+    return query
+
+
+def select_hash() -> Any:
+    """The pixel hash of the joined revision's mask."""
+    mask = Raster.__table__.alias("mask")
+    return select(mask.c.pixel_hash).where(mask.c.id == Revision.mask_id).correlate(Revision).scalar_subquery()
+
+
+def _value(filter: Filter) -> InstrumentedAttribute[Any] | ColumnElement[Any]:
+    if filter.sort == "key":
+        return Sample.key
+    if filter.sort == "newest":
+        return Sample.id
+    return Score.value if filter.check is not None else Sample.worst
+
+
+def _descending(filter: Filter) -> bool:
+    return filter.sort != "key"
+
+
+def _order(value: Any, filter: Filter, backwards: bool = False) -> tuple[Any, ...]:
+    falls = _descending(filter) != backwards
+    ids_fall = (filter.sort == "newest") != backwards
+    return (value.desc() if falls else value.asc(), Sample.id.desc() if ids_fall else Sample.id.asc())
+
+
+def _beyond(value: Any, filter: Filter, at: float | str | int, id: int) -> ColumnElement[bool]:
+    bound = literal(at, Float) if isinstance(at, float) else literal(at)
+    past = value < bound if _descending(filter) else value > bound
+    return or_(past, and_(value == bound, Sample.id < id if filter.sort == "newest" else Sample.id > id))
+
+
+def _cursor(value: float | str | int, id: int) -> str:
+    return base64.urlsafe_b64encode(json.dumps([value, id]).encode()).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str) -> tuple[float | str | int, int]:
+    try:
+        value, id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if isinstance(value, float | str | int) and isinstance(id, int):
+            return value, id
+    except ValueError:
+        pass
+    raise BadCursor("The page's cursor is not one that this program gave; start again from the first page.")

@@ -1,0 +1,167 @@
+"""Decisions on samples: applied, recorded with what they replaced, undone by a decision that restores it.
+
+``Decision.before`` holds the sample's ``current``, ``confirmed`` and ``excluded`` and the states of the revisions and
+flags that the decision changed, so an undo restores the same derived state.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.domain.actor import Actor
+from app.domain.errors import Conflict, NotFound
+from app.store import revisions
+from app.store.tables import Batch, Decision, Flag, Revision, Sample
+
+Verb = Literal["keep", "exclude", "include", "restore", "reject"]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is to be done to each sample. ``checks``: keep closes only these checks' flags (None: all);
+    ``group``: only the flags of this group; ``revision``: the one that restore and reject are about."""
+
+    verb: Verb
+    checks: frozenset[str] | None = None
+    group: int | None = None
+    revision: int | None = None
+
+
+def open_batch(session: Session, dataset_id: int, verb: str, actor: Actor, undoes: int | None = None) -> Batch:
+    batch = Batch(dataset_id=dataset_id, verb=verb, actor_kind=actor.kind, actor_name=actor.name, undoes_id=undoes)
+    session.add(batch)
+    session.flush()
+    return batch
+
+
+def apply(session: Session, batch: Batch, sample: Sample, wish: Wish) -> Decision:
+    """Do to one sample what is wished and record it. Raises Conflict or NotFound, and then nothing is changed."""
+    decision = Decision(batch_id=batch.id, sample_id=sample.id, verb=wish.verb, before=_sample_state(sample))
+    match wish.verb:
+        case "exclude" | "include":
+            if sample.excluded == (wish.verb == "exclude"):
+                raise Conflict("it is excluded already" if sample.excluded else "it isn't excluded")
+            sample.excluded = wish.verb == "exclude"
+        case "keep":
+            _keep(session, sample, wish, decision.before)
+            decision.revision_id = sample.current_id
+        case "restore":
+            revision = _own_revision(session, sample, wish.revision)
+            if revision.id == sample.current_id:
+                raise Conflict(f"revision {revision.id} is its current mask already")
+            _note_states(session, [i for i in (revision.id, sample.current_id) if i is not None], decision.before)
+            revisions.make_current(session, sample, revision.id)
+            sample.confirmed_id = decision.revision_id = revision.id
+        case "reject":
+            revision = _own_revision(session, sample, wish.revision)
+            if revision.state != "pending":
+                raise Conflict(f"revision {revision.id} isn't pending")
+            _note_states(session, [revision.id], decision.before)
+            revision.state = "rejected"
+            decision.revision_id = revision.id
+    return _record(session, batch, sample, decision)
+
+
+def undo(session: Session, batch: Batch, decision: Decision, sample: Sample) -> Decision:
+    """Restore what ``decision`` replaced. Raises Conflict where a later decision touches the sample."""
+    latest = session.scalar(select(func.max(Decision.id)).where(Decision.sample_id == sample.id))
+    if latest != decision.id:
+        raise Conflict("it was decided again since; undo that first")
+    before = decision.before
+    inverse = Decision(
+        batch_id=batch.id,
+        sample_id=sample.id,
+        verb="undo",
+        revision_id=decision.revision_id,
+        before=_sample_state(sample),
+    )
+    if "revisions" in before:
+        _note_states(session, [int(id) for id in before["revisions"]], inverse.before)
+        revisions.make_current(session, sample, before["current"])
+        for id, state in before["revisions"].items():
+            session.get_one(Revision, int(id)).state = state
+    if "flags" in before:
+        flags = list(session.scalars(select(Flag).where(Flag.id.in_([int(id) for id in before["flags"]]))))
+        inverse.before["flags"] = {str(flag.id): flag.state for flag in flags}
+        for flag in flags:
+            flag.state = before["flags"][str(flag.id)]
+    sample.excluded, sample.confirmed_id = before["excluded"], before["confirmed"]
+    recorded = _record(session, batch, sample, inverse)
+    session.flush()
+    decision.undone_by_id = recorded.id
+    return recorded
+
+
+def of_batch(session: Session, batch_id: int) -> list[tuple[Decision, Sample]]:
+    """A batch's decisions with their samples, in the order they were made."""
+    query = select(Decision, Sample).join(Sample).where(Decision.batch_id == batch_id).order_by(Decision.id)
+    return list(session.execute(query).tuples())
+
+
+def of_sample(session: Session, sample_id: int) -> list[tuple[Decision, Batch]]:
+    """A sample's decisions with their batches, the newest first."""
+    query = select(Decision, Batch).join(Batch).where(Decision.sample_id == sample_id).order_by(Decision.id.desc())
+    return list(session.execute(query).tuples())
+
+
+def find_batch(session: Session, id: int) -> Batch:
+    """Raises NotFound."""
+    batch = session.get(Batch, id)
+    if batch is None:
+        raise NotFound(f"There is no batch {id} in the history.")
+    return batch
+
+
+def last_batch(session: Session, dataset_id: int, actor: Actor) -> Batch | None:
+    """The newest batch of this actor that is no undo and has something left to undo."""
+    open_ids = select(Decision.batch_id).where(Decision.undone_by_id.is_(None))
+    query = (
+        select(Batch)
+        .where(Batch.dataset_id == dataset_id, Batch.actor_kind == actor.kind, Batch.actor_name == actor.name)
+        .where(Batch.undoes_id.is_(None), Batch.id.in_(open_ids))
+        .order_by(Batch.id.desc())
+        .limit(1)
+    )
+    return session.scalar(query)
+
+
+def _sample_state(sample: Sample) -> dict[str, Any]:
+    return {"current": sample.current_id, "confirmed": sample.confirmed_id, "excluded": sample.excluded}
+
+
+def _record(session: Session, batch: Batch, sample: Sample, decision: Decision) -> Decision:
+    session.add(decision)
+    sample.version += 1
+    batch.count += 1
+    return decision
+
+
+def _keep(session: Session, sample: Sample, wish: Wish, before: dict[str, Any]) -> None:
+    query = select(Flag).where(Flag.sample_id == sample.id, Flag.state == "open")
+    query = query.where(Flag.revision_id.is_(None) | (Flag.revision_id == sample.current_id))
+    if wish.group is not None:
+        query = query.where(Flag.group_id == wish.group)
+    if wish.checks is not None:
+        query = query.where(Flag.check.in_(wish.checks))
+    flags = list(session.scalars(query))
+    if not flags and (sample.current_id is None or sample.confirmed_id == sample.current_id):
+        raise Conflict("there is nothing left to keep")
+    before["flags"] = {str(flag.id): flag.state for flag in flags}
+    for flag in flags:
+        flag.state = "kept"
+    sample.confirmed_id = sample.current_id
+
+
+def _own_revision(session: Session, sample: Sample, id: int | None) -> Revision:
+    revision = revisions.find(session, id or 0)
+    if revision.sample_id != sample.id:
+        raise NotFound(f"Revision {id} is not of this sample.")
+    return revision
+
+
+def _note_states(session: Session, ids: Collection[int], before: dict[str, Any]) -> None:
+    rows = session.scalars(select(Revision).where(Revision.id.in_(ids)))
+    before["revisions"] = {str(row.id): row.state for row in rows}

@@ -1,0 +1,93 @@
+"""Work needed: written by flows in their own transaction, taken by one worker, watched by everybody."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import CursorResult, or_, select, update
+from sqlalchemy.orm import Session
+
+from app.domain.errors import NotFound
+from app.store.tables import Job, now
+
+# A running job whose heart hasn't beaten for this long has lost its worker.
+LOST_AFTER = timedelta(seconds=20)
+ENDED = ("done", "failed", "cancelled")
+
+
+def request(session: Session, kind: str, dataset_id: int | None, args: dict[str, Any]) -> Job:
+    """Ask for work. An equal request that hasn't been started yet serves for this one too."""
+    queued = select(Job).where(Job.state == "queued", Job.kind == kind, Job.dataset_id == dataset_id)
+    for job in session.scalars(queued):
+        if job.args == args:
+            return job
+    job = Job(kind=kind, dataset_id=dataset_id, args=args)
+    session.add(job)
+    session.flush()
+    return job
+
+
+def waiting(session: Session) -> Sequence[Job]:
+    """Jobs to be started, the oldest first; those whose worker was lost are among them."""
+    lost = (Job.state == "running") & (Job.heartbeat < now() - LOST_AFTER)
+    return session.scalars(select(Job).where(or_(Job.state == "queued", lost)).order_by(Job.id)).all()
+
+
+def claim(session: Session, job_id: int, owner: str) -> bool:
+    """Take a waiting job; False where somebody else has it, or it has ended."""
+    free = or_(
+        Job.state == "queued", (Job.state == "running") & (Job.heartbeat < now() - LOST_AFTER), Job.owner == owner
+    )
+    statement = (
+        update(Job)
+        .where(Job.id == job_id, Job.state.in_(("queued", "running")), free)
+        .values(state="running", owner=owner, heartbeat=now())
+    )
+    result = session.execute(statement)
+    assert isinstance(result, CursorResult)  # noqa: S101  (what an UPDATE always gives; for the type checker)
+    return result.rowcount == 1
+
+
+def beat(session: Session, job_id: int, owner: str, done: int, total: int, message: str) -> bool:
+    """Note progress; False where the job isn't this owner's any more or was cancelled, and has to stop."""
+    statement = (
+        update(Job)
+        .where(Job.id == job_id, Job.state == "running", Job.owner == owner, Job.cancel.is_(False))
+        .values(heartbeat=now(), done=done, total=total, message=message)
+    )
+    result = session.execute(statement)
+    assert isinstance(result, CursorResult)  # noqa: S101
+    return result.rowcount == 1
+
+
+def finish(
+    session: Session, job_id: int, state: str, result: dict[str, Any] | None = None, error: str | None = None
+) -> None:
+    values = {"state": state, "result": result, "error": error, "finished_at": now()}
+    session.execute(update(Job).where(Job.id == job_id, Job.state.not_in(ENDED)).values(**values))
+
+
+def cancel(session: Session, job_id: int) -> Job:
+    """Ask a job to stop; one that hasn't started is cancelled at once. Raises NotFound."""
+    job = find(session, job_id)
+    if job.state == "queued":
+        job.state, job.finished_at = "cancelled", now()
+    job.cancel = True
+    session.flush()
+    return job
+
+
+def find(session: Session, job_id: int) -> Job:
+    """Raises NotFound."""
+    job = session.get(Job, job_id)
+    if job is None:
+        raise NotFound(f"There is no job {job_id}.")
+    return job
+
+
+def recent(session: Session, dataset_id: int | None = None, limit: int = 50) -> list[Job]:
+    """Jobs under way first, then the newest."""
+    query = select(Job).order_by(Job.state.in_(ENDED), Job.id.desc()).limit(limit)
+    if dataset_id is not None:
+        query = query.where(Job.dataset_id == dataset_id)
+    return list(session.scalars(query))

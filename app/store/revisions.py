@@ -1,0 +1,79 @@
+"""Proposed masks: the one door through which every mask comes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.domain.actor import Actor
+from app.domain.errors import NotFound
+from app.store.tables import Revision, Sample
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A mask for a sample. ``source``: import, restore, brush, cvat or model; ``original``: hash of the bytes it came
+    as, where they differ from the mask's own."""
+
+    sample: Sample
+    mask_id: int
+    class_version: int
+    source: str
+    actor: Actor
+    original: str | None = None
+
+
+def propose(session: Session, proposals: Sequence[Proposal]) -> list[Revision]:
+    """Append a revision for each proposal, at most one a sample.
+
+    A sample's first mask becomes current; any later one waits as pending for a decision. Nothing is overwritten.
+    """
+    revisions = []
+    for one in proposals:
+        revision = Revision(
+            sample_id=one.sample.id,
+            parent_id=one.sample.current_id,
+            mask_id=one.mask_id,
+            original=one.original,
+            class_version=one.class_version,
+            source=one.source,
+            actor_kind=one.actor.kind,
+            actor_name=one.actor.name,
+            state="pending" if one.sample.current_id is not None else "current",
+        )
+        session.add(revision)
+        revisions.append(revision)
+    session.flush()
+    for one, revision in zip(proposals, revisions, strict=True):
+        if revision.state == "current":
+            one.sample.current_id = revision.id
+    session.flush()
+    return revisions
+
+
+def find(session: Session, id: int) -> Revision:
+    """Raises NotFound."""
+    revision = session.get(Revision, id)
+    if revision is None:
+        raise NotFound(f"There is no revision {id}.")
+    return revision
+
+
+def of_sample(session: Session, sample_id: int) -> list[Revision]:
+    """Every revision of a sample, the newest first."""
+    query = select(Revision).where(Revision.sample_id == sample_id).order_by(Revision.id.desc())
+    return list(session.scalars(query))
+
+
+def make_current(session: Session, sample: Sample, revision_id: int | None) -> None:
+    """Let ``revision_id`` be the sample's mask; the one that was current becomes superseded."""
+    if sample.current_id == revision_id:
+        return
+    if sample.current_id is not None:
+        session.get_one(Revision, sample.current_id).state = "superseded"
+        session.flush()  # before the next line: one current revision a sample, the database sees to it
+    if revision_id is not None:
+        session.get_one(Revision, revision_id).state = "current"
+    sample.current_id = revision_id
+    session.flush()

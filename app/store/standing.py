@@ -1,0 +1,79 @@
+"""Where samples stand: the derived columns status, worst and worst_check, made anew from the rows."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import bindparam, func, select, update
+from sqlalchemy.orm import Session
+
+from app.domain.status import Facts, status_of
+from app.store.tables import Flag, Raster, Revision, Sample
+
+CHUNK = 500
+
+
+def refresh(session: Session, sample_ids: Sequence[int]) -> int:
+    """Derive the columns of these samples; the number of samples that stood otherwise before."""
+    session.flush()
+    changed = 0
+    for start in range(0, len(sample_ids), CHUNK):
+        changed += _refresh_chunk(session, sample_ids[start : start + CHUNK])
+    return changed
+
+
+def _refresh_chunk(session: Session, ids: Sequence[int]) -> int:
+    flags = _open_flags(session, ids)
+    pending = set(
+        session.scalars(select(Revision.sample_id).where(Revision.sample_id.in_(ids), Revision.state == "pending"))
+    )
+    changed_pixels = _changed(session, ids)
+    columns = (Sample.id, Sample.current_id, Sample.confirmed_id, Sample.excluded)
+    derived = (Sample.status, Sample.worst, Sample.worst_check)
+    values = []
+    for id, current, confirmed, excluded, *was in session.execute(select(*columns, *derived).where(Sample.id.in_(ids))):
+        count, worst, check = flags.get(id, (0, 0.0, None))
+        facts = Facts(
+            has_mask=current is not None,
+            excluded=excluded,
+            pending=id in pending,
+            open_flags=count,
+            confirmed=current is not None and confirmed == current,
+            changed=id in changed_pixels,
+        )
+        stands = [str(status_of(facts)), worst, check]
+        if stands != was:
+            values.append({"at": id, "to_status": stands[0], "to_worst": worst, "to_check": check})
+    if values:
+        table = Sample.__table__
+        statement = (
+            update(table)  # type: ignore[arg-type]
+            .where(table.c.id == bindparam("at"))
+            .values(status=bindparam("to_status"), worst=bindparam("to_worst"), worst_check=bindparam("to_check"))
+        )
+        session.connection().execute(statement, values)
+        session.expire_all()
+    return len(values)
+
+
+def _open_flags(session: Session, ids: Sequence[int]) -> dict[int, tuple[int, float, str]]:
+    """sample -> (open flags about its picture or current mask, the worst score, that flag's check)."""
+    query = (
+        select(Flag.sample_id, Flag.score, Flag.check)
+        .join(Sample, Sample.id == Flag.sample_id)
+        .where(Flag.sample_id.in_(ids), Flag.state == "open")
+        .where(Flag.revision_id.is_(None) | (Flag.revision_id == Sample.current_id))
+        .order_by(Flag.sample_id, Flag.score.desc(), Flag.id)
+    )
+    found: dict[int, tuple[int, float, str]] = {}
+    for sample_id, score, check in session.execute(query):
+        count, worst, worst_check = found.get(sample_id, (0, score, check))
+        found[sample_id] = (count + 1, worst, worst_check)
+    return found
+
+
+def _changed(session: Session, ids: Sequence[int]) -> set[int]:
+    """Samples whose current mask has other pixels than their first imported one, or no import at all."""
+    hash_of = select(Revision.sample_id, Raster.pixel_hash).join(Raster, Raster.id == Revision.mask_id)
+    imports = select(func.min(Revision.id)).where(Revision.sample_id.in_(ids), Revision.source == "import")
+    imported = dict(session.execute(hash_of.where(Revision.id.in_(imports.group_by(Revision.sample_id)))).tuples())
+    current = session.execute(hash_of.where(Revision.sample_id.in_(ids), Revision.state == "current")).tuples()
+    return {id for id, hash in current if imported.get(id) != hash}
