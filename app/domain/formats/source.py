@@ -7,8 +7,11 @@ import fnmatch
 import io
 import stat
 import zipfile
+import zlib
 from abc import ABC, abstractmethod
+from lzma import LZMAError
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from app.domain.errors import Invalid, NotFound, TooLarge
 
@@ -16,6 +19,8 @@ from app.domain.errors import Invalid, NotFound, TooLarge
 MAX_FILE = 2 << 30
 MAX_RATIO = 1000
 _RATIO_FREE = 64 << 20
+# What the standard library raises on an archive that is broken, encrypted or packed in a way it doesn't know.
+BROKEN = (zipfile.BadZipFile, zlib.error, LZMAError, OSError, EOFError, RuntimeError, NotImplementedError, ValueError)
 _HIDDEN = ("__MACOSX", ".DS_Store", "Thumbs.db", ".git", ".ipynb_checkpoints")
 
 
@@ -48,6 +53,13 @@ class Source(ABC):
     def read(self, name: str) -> bytes:
         """The bytes of one file. Raises BadSource or TooLarge with the reason."""
 
+    @abstractmethod
+    def open(self, name: str) -> IO[bytes]:
+        """A stream of one file, for what is too big to be read whole; several may be open at once.
+
+        Raises BadSource; reading from it may raise one of BROKEN, and never gives more than ``size`` bytes.
+        """
+
     def text(self, name: str) -> str:
         return self.read(name).decode("utf-8-sig", errors="replace")
 
@@ -64,7 +76,7 @@ class FolderSource(Source):
         names: list[str] = []
         for path in [root / only] if only else root.rglob("*"):
             name = path.relative_to(root).as_posix()
-            if path.is_symlink() and not path.resolve().is_relative_to(root.resolve()):
+            if not only and path.is_symlink() and not path.resolve().is_relative_to(root.resolve()):
                 refused.append((name, "a link that leads out of the folder"))
             elif path.is_file():
                 names.append(name)
@@ -78,26 +90,42 @@ class FolderSource(Source):
             raise BadSource(f"{name} is not there")
         if self.size(name) > MAX_FILE:
             raise TooLarge(f"{name} is over {MAX_FILE >> 30} GiB")
-        return (self.root / name).read_bytes()
+        with self.open(name) as stream:
+            try:
+                return stream.read()
+            except OSError as error:
+                raise BadSource(f"{name} can't be read: {error.strerror}") from error
+
+    def open(self, name: str) -> IO[bytes]:
+        if name not in self:
+            raise BadSource(f"{name} is not there")
+        try:
+            return (self.root / name).open("rb")
+        except OSError as error:
+            raise BadSource(f"{name} can't be read: {error.strerror}") from error
 
 
 class ZipSource(Source):
-    """A zip archive, read entry by entry."""
+    """A zip archive, read entry by entry; ``path`` may be an open file of that ``label``.
 
-    def __init__(self, path: Path) -> None:
+    Entries that unpack to more than ``limit`` bytes are left out.
+    """
+
+    def __init__(self, path: Path | IO[bytes], label: str = "", limit: int = MAX_FILE) -> None:
+        label = label or (path.name if isinstance(path, Path) else "archive")
         try:
             self._zip = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, OSError) as error:
-            raise BadSource(f"{path.name} is not a zip that can be read: {error}.") from error
+        except BROKEN as error:
+            raise BadSource(f"{label} is not a zip that can be read: {error}.") from error
         refused: list[tuple[str, str]] = []
         self._entries: dict[str, zipfile.ZipInfo] = {}
         for entry in self._zip.infolist():
-            reason = _unsafe(entry, self._entries)
+            reason = _unsafe(entry, self._entries, limit)
             if reason:
                 refused.append((entry.filename, reason))
             elif not entry.is_dir():
                 self._entries[entry.filename] = entry
-        super().__init__(path.name, list(self._entries), refused)
+        super().__init__(label, list(self._entries), refused)
 
     def size(self, name: str) -> int:
         return self._entries[name].file_size
@@ -106,6 +134,8 @@ class ZipSource(Source):
         if name not in self:
             raise BadSource(f"{name} is not there")
         entry = self._entries[name]
+        if entry.file_size > MAX_FILE:
+            raise TooLarge(f"{name} is over {MAX_FILE >> 30} GiB")
         out = io.BytesIO()
         try:
             with self._zip.open(entry) as stream:
@@ -113,16 +143,19 @@ class ZipSource(Source):
                     out.write(chunk)
                     if out.tell() > entry.file_size:
                         raise BadSource(f"{name} is longer than the archive says")
-        except (
-            zipfile.BadZipFile,
-            OSError,
-            EOFError,
-            RuntimeError,
-            NotImplementedError,
-            ValueError,
-        ) as error:
+        except BROKEN as error:
             raise BadSource(f"{name} can't be unpacked: {error}") from error
+        if out.tell() != entry.file_size:
+            raise BadSource(f"{name} is shorter than the archive says")
         return out.getvalue()
+
+    def open(self, name: str) -> IO[bytes]:
+        if name not in self:
+            raise BadSource(f"{name} is not there")
+        try:
+            return self._zip.open(self._entries[name])
+        except BROKEN as error:
+            raise BadSource(f"{name} can't be unpacked: {error}") from error
 
     def close(self) -> None:
         self._zip.close()
@@ -143,7 +176,7 @@ def _hidden(name: str) -> bool:
     return any(part in _HIDDEN or part.startswith("._") for part in PurePosixPath(name).parts)
 
 
-def _unsafe(entry: zipfile.ZipInfo, taken: dict[str, zipfile.ZipInfo]) -> str | None:
+def _unsafe(entry: zipfile.ZipInfo, taken: dict[str, zipfile.ZipInfo], limit: int) -> str | None:
     """Why an archive entry is left out, or None."""
     name = entry.filename
     if "\\" in name or "\0" in name or name.startswith("/") or ".." in PurePosixPath(name).parts or ":" in name[:3]:
@@ -152,8 +185,8 @@ def _unsafe(entry: zipfile.ZipInfo, taken: dict[str, zipfile.ZipInfo]) -> str | 
         return "a link"
     if entry.flag_bits & 1:
         return "encrypted"
-    if entry.file_size > MAX_FILE:
-        return f"over {MAX_FILE >> 30} GiB unpacked"
+    if entry.file_size > limit:
+        return f"over {limit >> 30} GiB unpacked"
     if entry.file_size > _RATIO_FREE and entry.file_size > MAX_RATIO * max(entry.compress_size, 1):
         return "unpacks to over a thousand times its size"
     if name in taken:

@@ -1,0 +1,118 @@
+"""Masks in image files: index and palette images hold class ids, RGB ones colours that a table turns into ids."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from app.domain.classes import ClassList, named
+from app.domain.formats.image_files import single
+from app.domain.mask import BadMask, Mask, as_mask
+from app.domain.picture import BadPicture, open_image
+
+Rgb = tuple[int, int, int]
+Colours = Mapping[int, int]
+"""Packed colour (``r << 16 | g << 8 | b``) to class id."""
+
+# Masks of 0 and 255 alone are read as these two.
+BINARY = ClassList((named(0, "background"), named(1, "foreground")))
+_ON = 255
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A mask file as drawn, (H, W): class ids, or packed 24-bit colours where ``coloured`` (RGB, channels kept).
+
+    ``exact``: the file is a PNG whose stored numbers are ``values``.
+    """
+
+    values: npt.NDArray[np.generic]
+    coloured: bool
+    exact: bool
+
+    @property
+    def gray(self) -> bool:
+        """Whether a coloured mask has three equal channels everywhere, so that it may hold ids."""
+        low = self.values.astype(np.uint32) & 255
+        return not self.coloured or bool((self.values == low * 0x010101).all())
+
+
+def open_mask(data: bytes) -> Drawn:
+    """The mask in the bytes of an image file. Raises BadPicture or BadMask with the reason."""
+    image = single(open_image(data))
+    if image.format in ("JPEG", "MPO") or (image.format == "WEBP" and data[12:16] == b"VP8 "):
+        raise BadMask(f"a {image.format} mask is not exact (its packing blurs class ids); save masks as PNG")
+    png = image.format == "PNG"
+    if png and data[24] == 16 and data[25] & 2:
+        raise BadMask("a mask of 16-bit colours; save class ids as a gray PNG")
+    try:
+        image.load()
+        values = np.asarray(image)
+    except Exception as error:  # truncated files, bad chunks
+        raise BadPicture(f"broken image: {error}") from error
+    if image.mode in ("LA", "RGBA"):
+        if (values[:, :, -1] != _ON).any():
+            raise BadMask("a mask with transparent pixels; save it without transparency")
+        values = values[:, :, 0] if image.mode == "LA" else values[:, :, :3]
+    if values.ndim == 3 and values.shape[2] != 3:
+        raise BadMask(f"a mask in {image.mode} colours; save it as a gray, palette or RGB PNG")
+    if values.ndim == 2:
+        return Drawn(values, False, png and image.mode in ("L", "P", "I;16"))
+    packed = values.astype(np.uint32)
+    return Drawn(packed[:, :, 0] << 16 | packed[:, :, 1] << 8 | packed[:, :, 2], True, False)
+
+
+def to_ids(drawn: Drawn, colours: Colours | None) -> Mask:
+    """Class ids of a mask, by ``colours`` where it is coloured; without them, a gray RGB image holds ids.
+
+    Raises BadMask naming the colours that the table lacks.
+    """
+    if not drawn.coloured:
+        return as_mask(drawn.values)
+    if colours is None:
+        if not drawn.gray:
+            raise BadMask("colour-coded, unlike the masks seen first, and no colour map says what its colours mean")
+        return as_mask(drawn.values.astype(np.uint32) & 255)
+    seen, where = np.unique(drawn.values, return_inverse=True)
+    unknown = [hex_of(int(one)) for one in seen if int(one) not in colours]
+    if unknown:
+        raise BadMask(f"colours {_listed(unknown)} are not in the colour map")
+    ids = np.array([colours[int(one)] for one in seen], np.uint16)
+    return as_mask(ids[where].reshape(drawn.values.shape))
+
+
+def check_ids(mask: Mask, classes: ClassList | None) -> None:
+    """Raises BadMask naming the ids of ``mask`` that ``classes`` lacks."""
+    if classes is None:
+        return
+    outside = sorted({int(id) for id in np.unique(mask)} - classes.ids)
+    if outside:
+        ids = _listed([str(id) for id in outside])
+        raise BadMask(f"id{'s' if len(outside) > 1 else ''} {ids} not in the class list")
+
+
+def is_binary_list(classes: ClassList) -> bool:
+    """Whether ``classes`` is a list of 0 and 1 (and void), which masks of 0 and 255 can be read as."""
+    return classes.ids - {_ON} == BINARY.ids
+
+
+def settle_binary(mask: Mask) -> Mask:
+    """A mask of 0 and 255 with 1 in place of 255. Raises BadMask where it holds anything else."""
+    other = (mask != 0) & (mask != _ON)
+    if other.any():
+        raise BadMask(f"id {int(mask[other][0])} in a set of masks that otherwise hold 0 and 255")
+    settled: npt.NDArray[np.uint8] = (mask == _ON).astype(np.uint8)
+    return settled
+
+
+def pack(rgb: Rgb) -> int:
+    return rgb[0] << 16 | rgb[1] << 8 | rgb[2]
+
+
+def hex_of(packed: int) -> str:
+    return f"#{packed:06x}"
+
+
+def _listed(words: list[str]) -> str:
+    return ", ".join(words[:8]) + (f" and {len(words) - 8} more" if len(words) > 8 else "")

@@ -1,0 +1,152 @@
+"""Image and mask pairs in a folder or zip, and images alone: the format of whatever isn't a format.
+
+Masks are index images (gray, palette: the number is the id) or RGB ones, whose colours a file of the source or the
+person's class list explains. Masks of 0 and 255 alone are background and foreground, 0 and 1.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.domain.classes import ClassList
+from app.domain.errors import RemaskError
+from app.domain.formats.base import Found, Ignored, Labelled, Read, Refused, UnknownColours
+from app.domain.formats.colours import Table, fitted, in_words_of, read_table
+from app.domain.formats.image_files import is_image, read_picture, size_mismatch
+from app.domain.formats.index import (
+    BINARY,
+    Colours,
+    check_ids,
+    hex_of,
+    is_binary_list,
+    open_mask,
+    pack,
+    settle_binary,
+    to_ids,
+)
+from app.domain.formats.layout import Pair, lay_out
+from app.domain.formats.source import Source
+from app.domain.formats.splits import lists_of
+from app.domain.mask import Mask
+
+NAME = "pairs"
+# Masks looked at before the first sample is given, spread over the set, and colours named to a person.
+_LOOKED_AT = 64
+_NAMED = 256
+# Colours of one mask that are looked at; a mask with more is a photo.
+_SEEN = 1 << 16
+_VOID = 255
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How the masks of this source are read; settled once, before the first sample.
+
+    ``classes``: the ids that may occur, any where None; ``words``: where ids are the source's own and ``classes`` names
+    the same classes otherwise.
+    """
+
+    classes: ClassList | None
+    words: Table | None
+    colours: Colours | None
+    binary: bool
+
+    def read(self, data: bytes) -> tuple[Mask, bytes | None]:
+        """A mask file's ids, and the file itself where it is a PNG of just these. Raises BadMask or BadPicture."""
+        drawn = open_mask(data)
+        mask = to_ids(drawn, self.colours)
+        if self.binary:
+            mask = settle_binary(mask)
+        if self.words is not None and self.classes is not None:
+            mask = in_words_of(mask, self.words, self.classes)
+        check_ids(mask, self.classes)
+        return mask, data if drawn.exact and np.array_equal(mask, drawn.values) else None
+
+
+def detect(source: Source) -> bool:
+    """Any image file at all; this format is tried last."""
+    return any(is_image(name) for name in source.names)
+
+
+def read(source: Source, classes: ClassList | None) -> Iterator[Read]:
+    """Every image with its mask, or without one; masks of no image, and pairs that don't fit, are refused by name.
+
+    Raises UnknownColours before the first sample where masks are coloured and nothing says what the colours mean.
+    """
+    layout = lay_out([name for name in source.names if is_image(name)], lists_of(source))
+    table, unread = read_table(source)
+    found, rules = _settle(source, [pair.mask for pair in layout.pairs if pair.mask], table, classes)
+    if found is not None and classes is None:
+        yield Found(found)
+    yield from unread
+    for name, reason in layout.refused:
+        yield Refused(name, reason)
+    for folder, count in layout.ignored.items():
+        yield Ignored(f"{count} image{'s' if count > 1 else ''} in {folder}/")
+    for pair in layout.pairs:
+        yield _sample(source, pair, rules)
+
+
+def _sample(source: Source, pair: Pair, rules: Rules) -> Labelled | Refused:
+    try:
+        picture = read_picture(source, pair.image)
+    except RemaskError as error:
+        return Refused(pair.image, str(error))
+    if pair.mask is None:
+        return Labelled(pair.key, picture, None, pair.image, pair.split)
+    try:
+        mask, original = rules.read(source.read(pair.mask))
+    except RemaskError as error:
+        return Refused(pair.mask, str(error))
+    if reason := size_mismatch(picture, (mask.shape[0], mask.shape[1]), pair.image):
+        return Refused(pair.mask, reason)
+    return Labelled(pair.key, picture, mask, pair.image, pair.split, original)
+
+
+def _settle(
+    source: Source, masks: list[str], table: Table | None, given: ClassList | None
+) -> tuple[ClassList | None, Rules]:
+    """What a look at some of the masks says of all, and the source's own classes. Raises UnknownColours."""
+    step = max(1, len(masks) // _LOOKED_AT)
+    ids: set[int] = set()
+    coloured: list[tuple[str, set[int]]] = []
+    gray = True
+    for name in masks[::step]:
+        try:
+            drawn = open_mask(source.read(name))
+        except RemaskError:
+            continue  # refused by name when its turn comes
+        seen = {int(value) for value in np.unique(drawn.values)[:_SEEN]}
+        if drawn.coloured:
+            coloured.append((name, seen))
+            gray = gray and drawn.gray
+            seen = {value & 255 for value in seen} if drawn.gray else set()
+        ids |= seen
+    colours = _colours(coloured, gray, table, given)
+    own = None
+    if table is not None:
+        table = fitted(table, ids)
+        own = table.classes.with_ids(ids & {_VOID})
+    known = given or own
+    binary = colours is None and ids == {0, _VOID} and (known is None or is_binary_list(known))
+    if given is not None:
+        from_given = colours is not None and not (table and table.colours)
+        return own, Rules(given, None if from_given else table, colours, binary)
+    allowed = None if table is None else table.classes.with_ids([_VOID])
+    return own or (BINARY if binary else None), Rules(allowed, None, colours, binary)
+
+
+def _colours(
+    coloured: list[tuple[str, set[int]]], gray: bool, table: Table | None, given: ClassList | None
+) -> Colours | None:
+    """The colour map that RGB masks go by; None where they hold ids. ``coloured``: the colours of each one seen."""
+    own = table.colours if table else {}
+    listed = {pack(one.rgb): one.id for one in given.classes} if given else {}
+    colours = own or listed
+    seen = set().union(*(colours for _, colours in coloured))
+    if not coloured or (gray and not seen <= colours.keys()):
+        return None
+    if not own and not any(one <= listed.keys() for _, one in coloured):
+        raise UnknownColours([hex_of(colour) for colour in sorted(seen)[:_NAMED]], coloured[0][0])
+    return colours
