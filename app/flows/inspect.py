@@ -28,7 +28,7 @@ class Result:
 
 
 def run(db: Database, dataset: str, only: Collection[str] = (), progress: Progress = quiet) -> list[Result]:
-    """Run the checks named in ``only`` (empty: all) on every sample. Raises NotFound, or Invalid for an unknown check."""
+    """Run the checks named in ``only`` (empty: all) on every sample. Raises NotFound; Invalid for an unknown check."""
     factories = [registry.by_name(name) for name in only] if only else list(registry.CHECKS)
     with db.read() as session:
         row = datasets.find(session, dataset)

@@ -8,11 +8,11 @@ from sqlalchemy.orm import Session
 
 from app.domain.actor import Actor
 from app.domain.errors import Conflict, Invalid, NotFound
-from app.store import browse, datasets, decisions, standing
+from app.store import browse, datasets, decisions, groups, samples, standing
 from app.store.browse import Filter
 from app.store.db import Database
 from app.store.decisions import Wish
-from app.store.tables import Group, Sample, Score
+from app.store.tables import Sample
 
 
 @dataclass(frozen=True)
@@ -129,9 +129,9 @@ def _selected(session: Session, dataset_id: int, selection: Selection) -> list[S
     if selection.filter is not None:
         return samples.by_ids(session, dataset_id, browse.ids(session, dataset_id, selection.filter))
     if selection.group is not None:
-        if session.scalar(select(Group.id).where(Group.id == selection.group, Group.dataset_id == dataset_id)) is None:
+        if groups.find(session, selection.group).dataset_id != dataset_id:
             raise NotFound(f"There is no group {selection.group} in this dataset.")
-        return list(session.scalars(of_dataset.where(Sample.id.in_(_members(selection.group)))))
+        return list(session.scalars(of_dataset.where(groups.has(selection.group))))
     if selection.keys:
         found = {s.key: s for s in samples.by_keys(session, dataset_id, selection.keys)}
         if missing := [key for key in selection.keys if key not in found]:
@@ -143,8 +143,3 @@ def _selected(session: Session, dataset_id: int, selection: Selection) -> list[S
             raise NotFound(f"There is no sample with id {min(missing_ids)} in this dataset.")
         return by_id
     raise Invalid("Say which samples: ids, keys, a group or a filter.")
-
-
-def _members(group_id: int) -> object:
-    current = Score.revision_id.is_(None) | (Score.revision_id == Sample.current_id)
-    return select(Score.sample_id).join(Sample, Sample.id == Score.sample_id).where(Score.group_id == group_id, current)

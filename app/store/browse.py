@@ -5,11 +5,12 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Float, Select, and_, exists, func, literal, or_, select
+from sqlalchemy import Float, Select, and_, case, exists, func, literal, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.sql.elements import ColumnElement
 
 from app.domain.errors import Invalid
+from app.store import groups
 from app.store.tables import ClassPixels, Flag, Raster, Revision, Sample, Score
 
 Sort = Literal["worst", "key", "newest"]
@@ -98,7 +99,7 @@ def place(session: Session, dataset_id: int, filter: Filter, sample_id: int) -> 
 def histogram(session: Session, dataset_id: int, filter: Filter, bins: int = 40) -> list[int]:
     """Samples by score of ``filter.check`` in equal bins of [0, 1], the filter's own range left out."""
     others = Filter(status=filter.status, class_id=filter.class_id, split=filter.split, q=filter.q, group=filter.group)
-    bin = func.min(func.floor(Score.value * bins), bins - 1)
+    bin = case((Score.value >= 1, bins - 1), else_=func.floor(Score.value * bins))
     query = (
         select(bin, func.count())
         .join(Sample, Sample.id == Score.sample_id)
@@ -126,7 +127,7 @@ def _conditions(filter: Filter) -> list[ColumnElement[bool]]:
     if filter.q:
         conditions.append(Sample.key.icontains(filter.q, autoescape=True))
     if filter.group is not None:
-        conditions.append(exists().where(Score.sample_id == Sample.id, Score.group_id == filter.group, _of_current()))
+        conditions.append(groups.has(filter.group))
     if filter.class_id is not None:
         conditions.append(
             exists()
