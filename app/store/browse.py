@@ -2,8 +2,9 @@
 
 import base64
 import json
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
 
 from sqlalchemy import Float, Select, and_, case, exists, func, literal, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
@@ -14,6 +15,7 @@ from app.store import groups
 from app.store.tables import ClassPixels, Flag, Raster, Revision, Sample, Score
 
 Sort = Literal["worst", "key", "newest"]
+SORTS: tuple[str, ...] = get_args(Sort)
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,9 @@ class Filter:
     """Which samples. All that is given has to hold.
 
     ``check`` alone: samples with an open flag of that check; with ``min`` or ``max``: samples, flagged or not, whose
-    score of that check lies in [min, max]. ``split`` "none" means samples without one; ``q`` is text in the key.
+    score of that check lies in [min, max]. ``split`` "none" means samples without one; ``q`` is text in the key,
+    ``key`` all of it. ``sort`` is one of SORTS or the name of a check, by whose score samples then come, the worst first;
+    those that it never scored are left out.
     """
 
     status: tuple[str, ...] = ()
@@ -32,7 +36,14 @@ class Filter:
     max: float | None = None
     q: str | None = None
     group: int | None = None
-    sort: Sort = "worst"
+    sort: str = "worst"
+    key: str | None = None
+    flagged: bool | None = None
+
+    @property
+    def scored_by(self) -> str | None:
+        """The check by whose score the samples are sorted, None where they are sorted by something else."""
+        return (self.check if self.sort == "worst" else None) if self.sort in SORTS else self.sort
 
 
 @dataclass(frozen=True)
@@ -78,6 +89,18 @@ def ids(session: Session, dataset_id: int, filter: Filter) -> list[int]:
     return list(session.scalars(query))
 
 
+def order(session: Session, dataset_id: int, filter: Filter, limit: int) -> list[int]:
+    """The first ``limit`` samples that match, by id, in the filter's order: a queue to walk through."""
+    _, query = _sorted(dataset_id, filter)
+    return list(session.scalars(query.with_only_columns(Sample.id, maintain_column_froms=True).limit(limit)))
+
+
+def by_ids(session: Session, dataset_id: int, ids: Sequence[int]) -> list[Row]:
+    """The rows of these few samples, in the order of their ids."""
+    query = _unfiltered(dataset_id, Filter()).where(Sample.id.in_(ids)).order_by(Sample.id)
+    return [Row(*row) for row in session.execute(query).tuples()]
+
+
 def place(session: Session, dataset_id: int, filter: Filter, sample_id: int) -> tuple[int, Row | None, Row | None]:
     """(samples before this one, the previous one, the next one) in the filter's order, whether or not the sample itself
     still matches the filter."""
@@ -98,7 +121,7 @@ def place(session: Session, dataset_id: int, filter: Filter, sample_id: int) -> 
 
 def histogram(session: Session, dataset_id: int, filter: Filter, bins: int = 40) -> list[int]:
     """Samples by score of ``filter.check`` in equal bins of [0, 1], the filter's own range left out."""
-    others = Filter(status=filter.status, class_id=filter.class_id, split=filter.split, q=filter.q, group=filter.group)
+    others = replace(filter, check=None, min=None, max=None)
     bin = case((Score.value >= 1, bins - 1), else_=func.floor(Score.value * bins))
     query = (
         select(bin, func.count())
@@ -120,7 +143,7 @@ def _conditions(filter: Filter) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if filter.status:
         conditions.append(Sample.status.in_(filter.status))
-    elif filter.group is None:
+    elif filter.group is None and filter.key is None:
         conditions.append(Sample.excluded.is_(False))
     if filter.split is not None:
         conditions.append(Sample.split.is_(None) if filter.split == "none" else Sample.split == filter.split)
@@ -133,7 +156,12 @@ def _conditions(filter: Filter) -> list[ColumnElement[bool]]:
             exists()
             .where(Revision.id == Sample.current_id, ClassPixels.raster_id == Revision.mask_id)
             .where(ClassPixels.class_id == filter.class_id)
+            .correlate(Sample)
         )
+    if filter.key is not None:
+        conditions.append(Sample.key == filter.key)
+    if filter.flagged is not None:
+        conditions.append(Sample.worst_check.is_not(None) if filter.flagged else Sample.worst_check.is_(None))
     if filter.check is not None:
         conditions.append(_check_condition(filter, filter.check))
     return conditions
@@ -142,13 +170,14 @@ def _conditions(filter: Filter) -> list[ColumnElement[bool]]:
 def _check_condition(filter: Filter, check: str) -> ColumnElement[bool]:
     if filter.min is None and filter.max is None:
         about = or_(Flag.revision_id.is_(None), Flag.revision_id == Sample.current_id)
-        return exists().where(Flag.sample_id == Sample.id, Flag.check == check, Flag.state == "open", about)
+        flagged = exists().where(Flag.sample_id == Sample.id, Flag.check == check, Flag.state == "open", about)
+        return flagged.correlate(Sample)
     inside = [Score.sample_id == Sample.id, Score.check == check, _of_current()]
     if filter.min is not None:
         inside.append(Score.value >= filter.min)
     if filter.max is not None:
         inside.append(Score.value <= filter.max)
-    return exists().where(and_(*inside))
+    return exists().where(and_(*inside)).correlate(Sample)  # the sort may join the scores as well
 
 
 def _sorted(dataset_id: int, filter: Filter) -> tuple[Any, Select[Any]]:
@@ -164,8 +193,8 @@ def _unfiltered(dataset_id: int, filter: Filter) -> Select[Any]:
         .join(Revision, Revision.id == Sample.current_id, isouter=True)
         .where(Sample.dataset_id == dataset_id)
     )
-    if filter.sort == "worst" and filter.check is not None:
-        query = query.join(Score, and_(Score.sample_id == Sample.id, Score.check == filter.check, _of_current()))
+    if filter.scored_by is not None:
+        query = query.join(Score, and_(Score.sample_id == Sample.id, Score.check == filter.scored_by, _of_current()))
     return query
 
 
@@ -180,7 +209,7 @@ def _value(filter: Filter) -> InstrumentedAttribute[Any] | ColumnElement[Any]:
         return Sample.key
     if filter.sort == "newest":
         return Sample.id
-    return Score.value if filter.check is not None else Sample.worst
+    return Score.value if filter.scored_by is not None else Sample.worst
 
 
 def _descending(filter: Filter) -> bool:
@@ -206,8 +235,9 @@ def _cursor(value: float | str | int, id: int) -> str:
 def _read_cursor(cursor: str) -> tuple[float | str | int, int]:
     try:
         value, id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if isinstance(value, float | str | int) and isinstance(id, int):
+        fits = not isinstance(value, int) or abs(value) < 1 << 63
+        if isinstance(value, float | str | int) and isinstance(id, int) and fits and abs(id) < 1 << 63:
             return value, id
-    except ValueError:
+    except (ValueError, TypeError, RecursionError):
         pass
     raise BadCursor("The page's cursor is not one that this program gave; start again from the first page.")

@@ -1,26 +1,34 @@
 """Flags that stand open, and what every check says of one sample."""
 
-from sqlalchemy import select
+from sqlalchemy import and_, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
+from app.domain.errors import NotFound
 from app.store.tables import Flag, Sample, Score
 
 
 def open_flags(
-    session: Session, dataset_id: int, check: str | None = None, limit: int | None = None, offset: int = 0
+    session: Session, dataset_id: int, check: str | None = None, limit: int | None = None, after: int | None = None
 ) -> list[tuple[Flag, Sample]]:
-    """Open flags of samples that aren't excluded, worst first."""
+    """Open flags of samples that aren't excluded, worst first, those of a group together; ``after``: a flag's id, to go
+    on behind it. Raises NotFound where there is no such flag."""
+    group = func.coalesce(Flag.group_id, 0)
     query = (
         select(Flag, Sample)
         .join(Sample, Sample.id == Flag.sample_id)
         .where(Flag.dataset_id == dataset_id, Flag.state == "open", Sample.excluded.is_(False))
         .where(Flag.revision_id.is_(None) | (Flag.revision_id == Sample.current_id))
-        .order_by(Flag.score.desc(), Flag.group_id, Flag.id)
-        .offset(offset)
+        .order_by(Flag.score.desc(), group, Flag.id)
         .limit(limit)
     )
     if check is not None:
         query = query.where(Flag.check == check)
+    if after is not None:
+        last = session.get(Flag, after)
+        if last is None or last.dataset_id != dataset_id:
+            raise NotFound(f"There is no flag {after} in this dataset.")
+        behind = and_(Flag.score == last.score, tuple_(group, Flag.id) > tuple_(last.group_id or 0, last.id))
+        query = query.where(or_(Flag.score < last.score, behind))
     return list(session.execute(query).tuples())
 
 

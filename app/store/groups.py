@@ -22,7 +22,7 @@ class Card:
 def has(group_id: int) -> ColumnElement[bool]:
     """The condition on Sample: it is a member, by its picture or its current mask."""
     current = Score.revision_id.is_(None) | (Score.revision_id == Sample.current_id)
-    return exists().where(Score.sample_id == Sample.id, Score.group_id == group_id, current)
+    return exists().where(Score.sample_id == Sample.id, Score.group_id == group_id, current).correlate(Sample)
 
 
 def find(session: Session, id: int) -> Group:
