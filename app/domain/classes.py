@@ -74,7 +74,17 @@ class ClassList:
     def with_ids(self, ids: Iterable[int]) -> "ClassList":
         """This list with a nameless class added for each of ``ids`` that it lacks."""
         missing = sorted(set(ids) - self.ids)
-        return replace(self, classes=self.classes + tuple(unnamed(id) for id in missing)) if missing else self
+        if not missing:
+            return self
+        taken = {one.name for one in self.classes}
+        added: list[Class] = []
+        for one in map(unnamed, missing):
+            # A list may call another id "void", or even "class 7".
+            names = (one.name, f"class {one.id}", *(f"class {one.id} ({n})" for n in range(2, len(taken) + 4)))
+            name = next(name for name in names if name not in taken)
+            taken.add(name)
+            added.append(replace(one, name=name))
+        return replace(self, classes=(*self.classes, *added))
 
     def as_json(self) -> list[dict[str, str | int]]:
         return [{"id": one.id, "name": one.name, "role": one.role.value, "colour": one.colour} for one in self.classes]
@@ -155,7 +165,7 @@ def parse_classes(text: str) -> ClassList:
 def _parse_row(row: object, line: int) -> Class:
     if not isinstance(row, dict):
         raise InvalidClasses(f"Entry {line} of the class list is not an object with id and name.")
-    fields = {str(key).strip().lower(): str(value or "").strip() for key, value in row.items() if key is not None}
+    fields = {str(key).strip().lower(): str(value).strip() for key, value in row.items() if key and value is not None}
     try:
         id = int(fields.get("id", ""))
     except ValueError:

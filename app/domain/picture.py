@@ -12,6 +12,7 @@ from app.domain.errors import Invalid
 
 # Refused before a single pixel is decoded; about 1 GiB as RGB.
 MAX_PIXELS = 350_000_000
+Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # Pillow warns there and refuses at twice that
 Pixels = npt.NDArray[np.generic]
 
 
@@ -91,7 +92,8 @@ def to_display(pixels: Pixels) -> npt.NDArray[np.uint8]:
         pixels = pixels[:, :, :3] if pixels.shape[2] > 4 else pixels[:, :, 0]
     if pixels.dtype == np.uint8:
         return pixels.astype(np.uint8, copy=False)
-    values = np.nan_to_num(pixels.astype(np.float32), posinf=0.0, neginf=0.0)
+    with np.errstate(over="ignore"):  # what 32 bit can't hold becomes infinite, and that shows as 0
+        values = np.nan_to_num(pixels.astype(np.float32), posinf=0.0, neginf=0.0)
     low, high = np.percentile(values, (0.5, 99.5))
     if high <= low:
         return np.zeros(values.shape, np.uint8)

@@ -83,7 +83,7 @@ def read(source: Source, classes: ClassList | None) -> Iterator[Read]:
     for name, reason in layout.refused:
         yield Refused(name, reason)
     for folder, count in layout.ignored.items():
-        yield Ignored(f"{count} image{'s' if count > 1 else ''} in {folder}/")
+        yield Ignored(f"{count} file{'s' if count > 1 else ''} in {folder}/")
     for pair in layout.pairs:
         yield _sample(source, pair, rules)
 
