@@ -1,11 +1,22 @@
 """The annotation formats, in the order in which they are tried; image and mask pairs are what is left."""
 
 from app.domain.errors import Invalid
-from app.domain.formats import npz, pairs
+from app.domain.formats import (
+    cityscapes,
+    coco,
+    cvat_images,
+    datumaro,
+    labelme,
+    npz,
+    pairs,
+    panoptic,
+    voc,
+    yolo,
+)
 from app.domain.formats.base import Format
 from app.domain.formats.source import Source
 
-FORMATS: tuple[Format, ...] = (npz, pairs)
+FORMATS: tuple[Format, ...] = (npz, coco, panoptic, cvat_images, datumaro, labelme, yolo, voc, cityscapes, pairs)
 
 
 class UnknownFormat(Invalid):

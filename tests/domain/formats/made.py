@@ -1,0 +1,84 @@
+"""Small sources made for tests, and what a format reads from a source, sorted by kind."""
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from app.domain.classes import ClassList
+from app.domain.formats.base import Format, Found, Ignored, Labelled, Refused
+from app.domain.formats.source import Source, open_source
+
+Content = bytes | str | dict[str, object] | list[object]
+
+
+def source_of(folder: Path, files: Mapping[str, Content]) -> Source:
+    """A folder source with these files; text and JSON values are encoded."""
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, (dict, list)):
+            content = json.dumps(content)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return open_source(folder)
+
+
+def picture(width: int, height: int) -> bytes:
+    return png(np.zeros((height, width), np.uint8))
+
+
+def png(pixels: npt.NDArray[np.generic], palette: list[int] | None = None) -> bytes:
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    if palette is not None:
+        image.putpalette(palette)
+    out = io.BytesIO()
+    image.save(out, "PNG")
+    return out.getvalue()
+
+
+@dataclass
+class Outcome:
+    classes: ClassList | None = None
+    samples: dict[str, Labelled] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    ignored: list[str] = field(default_factory=list)
+
+    def mask(self, key: str) -> list[list[int]]:
+        mask = self.samples[key].mask
+        assert mask is not None
+        rows: list[list[int]] = mask.tolist()
+        return rows
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """Labelled, unlabelled, refused."""
+        labelled = sum(one.mask is not None for one in self.samples.values())
+        return labelled, len(self.samples) - labelled, len(self.refused)
+
+    def names(self) -> dict[int, str]:
+        assert self.classes is not None
+        return {one.id: one.name for one in self.classes.classes}
+
+
+def outcome(format: Format, source: Source, classes: ClassList | None = None) -> Outcome:
+    """Everything that a format reads; masks have their pictures' size and keys are unique, always."""
+    out = Outcome()
+    for one in format.read(source, classes):
+        match one:
+            case Found(found):
+                assert out.classes is None and not out.samples
+                out.classes = found
+            case Labelled():
+                assert one.key not in out.samples
+                assert one.mask is None or one.mask.shape == (one.picture.height, one.picture.width)
+                out.samples[one.key] = one
+            case Refused(file, reason):
+                out.refused[file] = reason
+            case Ignored(what):
+                out.ignored.append(what)
+    return out
