@@ -1,0 +1,268 @@
+"""The pages: HTML with its first content in it; what the browser does beyond that is in static/."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from sqlalchemy.orm import Session
+
+from app.domain.errors import NotFound
+from app.domain.formats import registry
+from app.store import browse, datasets, groups, history, imports, jobs, samples
+from app.store.browse import Filter
+from app.store.tables import Dataset
+from app.web import shapes
+from app.web.filters import Filters, as_query
+from app.web.templating import render, url, words
+
+PAGE = 60
+QUEUE = 50_000  # samples that one walk through the set holds
+SORTS = (("worst", "worst first"), ("key", "key"), ("newest", "newest first"))
+EXPORTS = (
+    ("npz", "NPZ", "The course layout: one array of images and masks"),
+    ("folder", "Folder", "Images, index PNGs and the class list"),
+    ("coco", "COCO", "Run-length encoded, background as a category"),
+    ("voc", "Pascal VOC", "Palette PNGs and a label map"),
+)
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+
+def _session(request: Request) -> Any:
+    with request.app.state.db.read() as session:
+        yield session
+
+
+def _owner(dataset: str, session: Annotated[Session, Depends(_session)]) -> Dataset:
+    return datasets.find(session, dataset)
+
+
+Read = Annotated[Session, Depends(_session)]
+Owner = Annotated[Dataset, Depends(_owner)]
+
+
+@router.get("/")
+def home(request: Request, session: Read) -> Response:
+    listed = shapes.all_datasets(session)
+    demo = any(one["name"] == "demo" for one in listed)
+    return render(request, "home.html", datasets=listed, has_demo=demo, formats=_formats())
+
+
+@router.get("/help/keys")
+def keys(request: Request) -> Response:
+    return render(request, "keys.html")
+
+
+@router.get("/d/{dataset}")
+def overview(request: Request, session: Read, owner: Owner) -> Response:
+    summary = shapes.overview(session, owner)
+    step = summary["next"] or {}
+    return render(
+        request,
+        "overview.html",
+        active="overview",
+        dataset=shapes.dataset(session, owner),
+        summary=summary,
+        statuses=list(summary["status"].items()),
+        checks=sorted(summary["flags"].items(), key=lambda item: -item[1]),
+        pixels=sum(one["pixels"] for one in summary["classes"]),
+        thumbs=shapes.thumbs(session, owner, step.get("samples", [])),
+    )
+
+
+@router.get("/d/{dataset}/samples")
+def grid(request: Request, session: Read, owner: Owner, filter: Filters, after: str = "", part: str = "") -> Response:
+    page = browse.page(session, owner.id, filter, after or None, PAGE)
+    context: dict[str, Any] = {
+        "active": "samples",
+        "dataset": shapes.dataset(session, owner),
+        "tiles": shapes.rows(session, owner, page.rows, filter),
+        "next": page.next,
+        "query": as_query(filter),
+    }
+    if part == "tiles":
+        return render(request, "_tiles.html", **context)
+    summary = shapes.overview(session, owner)
+    group = groups.find(session, filter.group) if filter.group is not None else None
+    return render(
+        request,
+        "grid.html",
+        **context,
+        total=browse.count(session, owner.id, filter),
+        facets=_facets(summary),
+        chips=_chips(owner, filter, context["dataset"]["classes"]),
+        group=_card(session, owner, group) if group else None,
+        stacks=_stacks(session, owner, filter),
+        sorts=SORTS,
+        sort=filter.sort,
+        ratio=_ratio(summary["sizes"]),
+    )
+
+
+@router.get("/d/{dataset}/queue")
+def queue(session: Read, owner: Owner, filter: Filters) -> Response:
+    """The ids that a walk through this filter goes along, fixed when it starts: decisions don't shift it."""
+    return JSONResponse({"ids": browse.order(session, owner.id, filter, QUEUE)}, headers={"Cache-Control": "no-store"})
+
+
+@router.get("/d/{dataset}/samples/{sample}")
+def sample(request: Request, session: Read, owner: Owner, sample: int, filter: Filters) -> Response:
+    one = samples.find(session, sample)
+    if one.dataset_id != owner.id:
+        raise NotFound(f"There is no sample {sample} in {owner.name}.")
+    before, previous, following = browse.place(session, owner.id, filter, sample)
+    query = as_query(filter)
+
+    def at(row: browse.Row | None) -> str | None:
+        return url(owner.name, "samples", row.sample.id, **query) if row else None
+
+    return render(
+        request,
+        "sample.html",
+        active="samples",
+        dataset=shapes.dataset(session, owner),
+        sample=shapes.sample(session, owner, one),
+        position=before + 1,
+        total=max(before + 1, browse.count(session, owner.id, filter)),
+        prev=at(previous),
+        next=at(following),
+        prev_id=previous.sample.id if previous else None,
+        next_id=following.sample.id if following else None,
+        back=url(owner.name, "samples", **query),
+        query=query,
+    )
+
+
+@router.get("/d/{dataset}/groups/{group}")
+def group(session: Read, owner: Owner, group: int) -> Response:
+    row = groups.find(session, group)
+    if row.dataset_id != owner.id:
+        raise NotFound(f"There is no group {group} in {owner.name}.")
+    return RedirectResponse(url(owner.name, "samples", group=group), status_code=307)
+
+
+@router.get("/d/{dataset}/history")
+def past(request: Request, session: Read, owner: Owner, after: int | None = None) -> Response:
+    found = history.entries(session, owner.id, after)
+    return render(
+        request,
+        "history.html",
+        active="history",
+        dataset=shapes.dataset(session, owner),
+        batches=[shapes.batch(entry) for entry in found],
+        next=found[-1].batch.id if len(found) == 50 else None,
+    )
+
+
+@router.get("/d/{dataset}/imports")
+def imported(request: Request, session: Read, owner: Owner) -> Response:
+    reports = [shapes.report(session, row) for row in imports.of_dataset(session, owner.id)]
+    shown = shapes.dataset(session, owner)
+    return render(request, "imports.html", active="imports", dataset=shown, imports=reports, formats=_formats())
+
+
+@router.get("/d/{dataset}/imports/{id}")
+def report(request: Request, session: Read, owner: Owner, id: int) -> Response:
+    row = imports.find(session, id)
+    if row.dataset_id != owner.id:
+        raise NotFound(f"There is no import {id} in {owner.name}.")
+    running = [
+        job
+        for job in jobs.recent(session, owner.id)
+        if job.kind in ("import", "demo") and job.state in ("queued", "running")
+    ]
+    return render(
+        request,
+        "import.html",
+        active="imports",
+        dataset=shapes.dataset(session, owner),
+        report=shapes.report(session, row),
+        job=running[0].id if running and row.seconds is None else None,
+    )
+
+
+@router.get("/d/{dataset}/classes")
+def classes(request: Request, session: Read, owner: Owner) -> Response:
+    return render(request, "classes.html", active="classes", dataset=shapes.dataset(session, owner))
+
+
+@router.get("/d/{dataset}/export")
+def export(request: Request, session: Read, owner: Owner) -> Response:
+    summary = shapes.overview(session, owner)
+    return render(
+        request,
+        "export.html",
+        active="export",
+        dataset=shapes.dataset(session, owner),
+        summary=summary,
+        kept=summary["samples"] - summary["status"]["excluded"],
+        formats=EXPORTS,
+    )
+
+
+def _formats() -> list[str]:
+    return ["auto", *(one.NAME for one in registry.FORMATS)]
+
+
+def _facets(summary: dict[str, Any]) -> dict[str, list[tuple[object, str, int | None]]]:
+    splits = [(name, name, n) for name, n in summary["splits"].items()]
+    return {
+        "status": [(name, words(name), n) for name, n in summary["status"].items() if n],
+        "check": [(name, words(name), n) for name, n in summary["flags"].items()],
+        "class": [(one["id"], one["name"], one["images"]) for one in summary["classes"] if one["images"]],
+        "split": splits if len(splits) > 1 else [],
+    }
+
+
+def _chips(owner: Dataset, filter: Filter, listed: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """What narrows the grid, each with the URL that takes it away."""
+    query = as_query(filter)
+    names = {str(one["id"]): one["name"] for one in listed}
+    texts: dict[str, Callable[[str], str]] = {
+        "status": words,
+        "check": words,
+        "class": lambda id: f"has {names.get(id, id)}",
+        "split": lambda name: f"split {name}",
+        "min": lambda low: f"score from {low}",
+        "max": lambda high: f"score to {high}",
+        "q": lambda text: f"“{text}” in the key",
+        "group": lambda id: f"group {id}",
+        "key": lambda key: key,
+        "flagged": lambda on: "flagged" if on == "1" else "not flagged",
+    }
+    gone_with = {"check": ("min", "max")}
+    chips = []
+    for name, text in texts.items():
+        if name in query:
+            left = {other: value for other, value in query.items() if other not in (name, *gone_with.get(name, ()))}
+            chips.append({"text": text(query[name]), "url": url(owner.name, "samples", **left)})
+    return chips
+
+
+def _stacks(session: Session, owner: Dataset, filter: Filter) -> list[dict[str, Any]]:
+    """Flagged groups on top of the grid, where nothing else narrows it than their check or status."""
+    if (
+        filter.group is not None
+        or filter.q
+        or filter.class_id is not None
+        or filter.split
+        or filter.status not in ((), ("flagged",))
+    ):
+        return []
+    found = groups.of_dataset(session, owner.id, filter.check, flagged=True)
+    cards = [_card(session, owner, row) for row in found[:24]]
+    return [card for card in cards if card["open"]][:6]
+
+
+def _card(session: Session, owner: Dataset, row: Any) -> dict[str, Any]:
+    card = shapes.group(session, row, shown=3)
+    return {**card, "thumbs": shapes.thumbs(session, owner, card["samples"])}
+
+
+def _ratio(sizes: list[dict[str, int]]) -> str:
+    """The class of the tiles' shape that is nearest to the most frequent size."""
+    if not sizes:
+        return "4-3"
+    wide = sizes[0]["width"] / sizes[0]["height"]
+    near = {"2-1": 2.0, "16-9": 16 / 9, "4-3": 4 / 3, "1-1": 1.0, "3-4": 0.75}
+    return min(near, key=lambda name: abs(near[name] - wide))
