@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.domain.actor import Actor
@@ -18,9 +17,9 @@ from app.domain.formats.source import Source, open_source
 from app.domain.mask import Mask, class_counts, decode_ids, pixel_hash
 from app.domain.status import Status
 from app.flows.progress import Progress, quiet
-from app.store import blobs, datasets, imports, jobs, rasters, revisions, standing
+from app.store import blobs, datasets, imports, jobs, rasters, revisions, samples, standing
 from app.store.db import Database
-from app.store.tables import Import, Raster, Revision, Sample
+from app.store.tables import Import, Sample
 
 CHUNK = 100
 MAX_KEY = 1024
@@ -161,63 +160,49 @@ class _Ingest:
         return None
 
     def _store(self, session: Session, items: Sequence[Labelled]) -> None:
-        row = self._begin(session)
+        report_row = self._begin(session)
         dataset = datasets.find(session, self.report.dataset)
         taken, known = self._sort_out(session, dataset.id, items)
         class_version = self._classes(session, [item.mask for item in taken if item.mask is not None])
         pictures = rasters.put_pictures(session, [item.picture for item in taken])
-        samples = [known.get(item.key) for item in taken]
+        rows = [known.get(item.key) for item in taken]
         for index, (item, picture) in enumerate(zip(taken, pictures, strict=True)):
-            if samples[index] is None:
+            if rows[index] is None:
                 status = Status.UNLABELED if item.mask is None else Status.UNREVIEWED
-                samples[index] = Sample(
+                rows[index] = Sample(
                     dataset_id=dataset.id,
                     key=item.key,
                     image_id=picture.id,
-                    import_id=row.id,
+                    import_id=report_row.id,
                     split=item.split,
                     status=status.value,
                 )
                 self.report.imported += 1
                 self.report.unlabeled += item.mask is None
-        session.add_all([one for one in samples if one is not None])
+        session.add_all([one for one in rows if one is not None])
         session.flush()
-        pairs = [(item, one) for item, one in zip(taken, samples, strict=True) if item.mask is not None and one]
+        pairs = [(item, one) for item, one in zip(taken, rows, strict=True) if item.mask is not None and one]
         self._propose(session, pairs, class_version)
         self.report.overlapped += sum(item.overlapped for item in taken)
-        self._count(row)
+        self._count(report_row)
 
     def _sort_out(
         self, session: Session, dataset_id: int, items: Sequence[Labelled]
     ) -> tuple[list[Labelled], dict[str, Sample]]:
         """The items that bring something new, and the samples that are there already, by key."""
-        there = {
-            sample.key: (sample, hash)
-            for sample, hash in session.execute(
-                select(Sample, Raster.pixel_hash)
-                .join(Raster, Raster.id == Sample.image_id)
-                .where(Sample.dataset_id == dataset_id, Sample.key.in_([item.key for item in items]))
-            ).tuples()
-        }
-        had: dict[int, set[str]] = {}
-        masks = select(Revision.sample_id, Raster.pixel_hash).join(Raster, Raster.id == Revision.mask_id)
-        for id, hash in session.execute(
-            masks.where(Revision.sample_id.in_([s.id for s, _ in there.values()]))
-        ).tuples():
-            had.setdefault(id, set()).add(hash)
+        there = samples.known(session, dataset_id, [item.key for item in items])
         fresh = []
         for item in items:
-            if item.key not in there:
+            known = there.get(item.key)
+            if known is None:
                 fresh.append(item)
-                continue
-            sample, image_hash = there[item.key]
-            if pixel_hash(item.picture.pixels) != image_hash:
+            elif pixel_hash(item.picture.pixels) != known.image_hash:
                 self.refuse(Refused(item.file, f"the key {item.key!r} is there already with another picture"))
-            elif item.mask is None or pixel_hash(item.mask) in had.get(sample.id, ()):
+            elif item.mask is None or pixel_hash(item.mask) in known.mask_hashes:
                 self.report.repeated += 1
             else:
                 fresh.append(item)
-        return fresh, {key: sample for key, (sample, _) in there.items()}
+        return fresh, {key: known.sample for key, known in there.items()}
 
     def _propose(self, session: Session, pairs: Sequence[tuple[Labelled, Sample]], class_version: int) -> None:
         masks = [(item.mask, _as_stored(item)) for item, _ in pairs if item.mask is not None]

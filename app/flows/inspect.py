@@ -4,18 +4,15 @@ import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from app.domain.checks import registry
 from app.domain.checks.base import Check, Finding, Group, View
 from app.flows.progress import Progress, quiet
-from app.store import datasets, findings, rasters
+from app.store import datasets, findings, rasters, samples, whole
 from app.store.db import Database
 from app.store.findings import Looked
-from app.store.tables import Raster, Revision, Sample
-
-CHUNK = 200
+from app.store.whole import Whole
 
 
 @dataclass(frozen=True)
@@ -33,7 +30,7 @@ def run(db: Database, dataset: str, only: Collection[str] = (), progress: Progre
     with db.read() as session:
         row = datasets.find(session, dataset)
         classes = datasets.classes(session, row)
-        total = len(list(session.scalars(select(Sample.id).where(Sample.dataset_id == row.id))))
+        total = samples.count(session, row.id)
     checks = [factory(classes) for factory in factories]
     seconds = {check.name: 0.0 for check in checks}
     looked: list[Looked] = []
@@ -64,51 +61,33 @@ def _record(db: Database, dataset_id: int, check: Check, looked: list[Looked], f
     with db.write() as session:
         flagged = findings.record(session, dataset_id, ran, looked, scored, groups)
         if content is not None:
-            rows = [
-                {"id": sample, "content_group": content.get(sample, sample)} for sample in (o.sample_id for o in looked)
-            ]
-            session.execute(update(Sample), rows)
+            groups_of = {one.sample_id: content.get(one.sample_id, one.sample_id) for one in looked}
+            samples.set_content_groups(session, groups_of)
     return flagged
 
 
 def _views(db: Database, dataset_id: int) -> Iterator[tuple[View, int | None]]:
-    """Every sample by id with its current revision, decoded, a chunk of rows at a time."""
+    """Every sample by id with its current revision, decoded; no transaction is held open while checks look."""
     last = 0
     while True:
         with db.read() as session:
-            chunk = _rows(session, Sample.dataset_id == dataset_id, Sample.id > last)
-            for sample, image, mask in chunk:
-                yield _view(session, sample, image, mask), sample.current_id
-        if not chunk:
+            views = [(_view(session, one), one.sample.current_id) for one in whole.after(session, dataset_id, last)]
+        if not views:
             return
-        last = chunk[-1][0].id
+        yield from views
+        last = views[-1][0].sample
 
 
 def _look(db: Database, sample_id: int) -> View:
     with db.read() as session:
-        [(sample, image, mask)] = _rows(session, Sample.id == sample_id)
-        return _view(session, sample, image, mask)
+        return _view(session, whole.find(session, sample_id))
 
 
-def _rows(session: Session, *where: object) -> list[tuple[Sample, Raster, Raster | None]]:
-    mask = aliased(Raster)
-    query = (
-        select(Sample, Raster, mask)
-        .join(Raster, Raster.id == Sample.image_id)
-        .join(Revision, Revision.id == Sample.current_id, isouter=True)
-        .join(mask, mask.id == Revision.mask_id, isouter=True)
-        .where(*where)  # type: ignore[arg-type]
-        .order_by(Sample.id)
-        .limit(CHUNK)
-    )
-    return list(session.execute(query).tuples())
-
-
-def _view(session: Session, sample: Sample, image: Raster, mask: Raster | None) -> View:
+def _view(session: Session, one: Whole) -> View:
     return View(
-        sample=sample.id,
-        image=rasters.pixels(session, image),
-        image_hash=image.pixel_hash,
-        mask=None if mask is None else rasters.mask(session, mask),
-        mask_hash=None if mask is None else mask.pixel_hash,
+        sample=one.sample.id,
+        image=rasters.pixels(session, one.image),
+        image_hash=one.image.pixel_hash,
+        mask=None if one.mask is None else rasters.mask(session, one.mask),
+        mask_hash=None if one.mask is None else one.mask.pixel_hash,
     )

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.domain.actor import Actor
@@ -125,13 +124,12 @@ def undo_last(db: Database, dataset: str, actor: Actor) -> Outcome:
 
 
 def _selected(session: Session, dataset_id: int, selection: Selection) -> list[Sample]:
-    of_dataset = select(Sample).where(Sample.dataset_id == dataset_id).order_by(Sample.id)
     if selection.filter is not None:
         return samples.by_ids(session, dataset_id, browse.ids(session, dataset_id, selection.filter))
     if selection.group is not None:
         if groups.find(session, selection.group).dataset_id != dataset_id:
             raise NotFound(f"There is no group {selection.group} in this dataset.")
-        return list(session.scalars(of_dataset.where(groups.has(selection.group))))
+        return groups.members(session, selection.group)
     if selection.keys:
         found = {s.key: s for s in samples.by_keys(session, dataset_id, selection.keys)}
         if missing := [key for key in selection.keys if key not in found]:

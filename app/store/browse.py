@@ -24,7 +24,7 @@ class Filter:
 
     ``check`` alone: samples with an open flag of that check; with ``min`` or ``max``: samples, flagged or not, whose
     score of that check lies in [min, max]. ``split`` "none" means samples without one; ``q`` is text in the key,
-    ``key`` all of it. ``sort`` is one of SORTS or the name of a check, by whose score samples then come, the worst first;
+    ``key`` all of it. ``sort`` is one of SORTS or the name of a check, by whose score samples then come, worst first;
     those that it never scored are left out.
     """
 

@@ -57,6 +57,11 @@ def card(session: Session, group: Group, shown: int = 8) -> Card:
     return Card(group, session.scalar(still) or 0, list(session.scalars(first)))
 
 
+def members(session: Session, group_id: int) -> list[Sample]:
+    """Every sample of a group, by id."""
+    return list(session.scalars(select(Sample).where(has(group_id)).order_by(Sample.id)))
+
+
 def of_sample(session: Session, sample: Sample) -> list[Group]:
     """The groups that a sample belongs to."""
     current = Score.revision_id.is_(None) | (Score.revision_id == sample.current_id)

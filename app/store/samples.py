@@ -1,12 +1,13 @@
 """One sample, by id or by key."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.errors import NotFound
-from app.store.tables import Sample
+from app.store.tables import Raster, Revision, Sample
 
 
 def find(session: Session, id: int) -> Sample:
@@ -41,6 +42,40 @@ def by_ids(session: Session, dataset_id: int, ids: Sequence[int]) -> list[Sample
         chunk = ids[start : start + 500]
         found.extend(session.scalars(select(Sample).where(Sample.dataset_id == dataset_id, Sample.id.in_(chunk))))
     return found
+
+
+def count(session: Session, dataset_id: int) -> int:
+    return session.scalar(select(func.count()).select_from(Sample).where(Sample.dataset_id == dataset_id)) or 0
+
+
+def set_content_groups(session: Session, groups: Mapping[int, int]) -> None:
+    """sample -> the group of samples that show the same picture, which no split may divide."""
+    if groups:
+        session.execute(update(Sample), [{"id": id, "content_group": group} for id, group in groups.items()])
+
+
+@dataclass(frozen=True)
+class Known:
+    """A sample that is there, the pixel hash of its picture and those of every mask it ever had."""
+
+    sample: Sample
+    image_hash: str
+    mask_hashes: frozenset[str]
+
+
+def known(session: Session, dataset_id: int, keys: Sequence[str]) -> dict[str, Known]:
+    """Those of ``keys`` (at most a few hundred) that are there."""
+    rows = session.execute(
+        select(Sample, Raster.pixel_hash)
+        .join(Raster, Raster.id == Sample.image_id)
+        .where(Sample.dataset_id == dataset_id, Sample.key.in_(keys))
+    ).tuples()
+    found = {sample.id: (sample, hash) for sample, hash in rows}
+    masks: dict[int, set[str]] = {id: set() for id in found}
+    query = select(Revision.sample_id, Raster.pixel_hash).join(Raster, Raster.id == Revision.mask_id)
+    for id, hash in session.execute(query.where(Revision.sample_id.in_(found))).tuples():
+        masks[id].add(hash)
+    return {sample.key: Known(sample, hash, frozenset(masks[id])) for id, (sample, hash) in found.items()}
 
 
 def walk(session: Session, dataset_id: int, chunk: int = 1000) -> Iterator[Sample]:

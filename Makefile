@@ -1,0 +1,38 @@
+# `make run` and `make test` are all that a new machine needs: python3 with venv, and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+INSTALLED_DEV := $(VENV)/installed-dev
+
+.PHONY: run test test-long lint clean
+
+run: $(INSTALLED)
+	@$(BIN)/remask serve $(if $(DATA),--data "$(DATA)")
+
+test: $(INSTALLED_DEV)
+	$(BIN)/pytest -m "not long"
+
+test-long: $(INSTALLED_DEV)
+	$(BIN)/pytest
+
+lint: $(INSTALLED_DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+$(BIN)/python:
+	@$(PYTHON) -m venv $(VENV) || { echo "This needs python3 with venv (Debian: apt install python3-venv)." >&2; exit 1; }
+
+# Stamps, so that a second start installs nothing.
+$(INSTALLED): pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing Remask into $(VENV) (once, about a minute) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(INSTALLED_DEV): pyproject.toml constraints.txt | $(BIN)/python
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	@touch $@ $(INSTALLED)
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

@@ -1,0 +1,47 @@
+"""Entry of ``remask`` and ``python -m app``."""
+
+import sys
+from collections.abc import Callable
+
+import typer
+
+from app.cli import console, data, review, server
+from app.domain.errors import RemaskError
+
+app = typer.Typer(
+    name="remask",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Find the masks that hurt a segmentation model, fix them fast, and measure whether fixing helped.",
+)
+COMMANDS: dict[str, Callable[..., None]] = {
+    "serve": server.serve,
+    "worker": server.worker,
+    "demo": data.demo_,
+    "import": data.import_,
+    "check": review.check,
+    "flags": review.flags_,
+    "status": review.status,
+    "review": review.review_,
+    "undo": review.undo,
+    "export": data.export_,
+}
+for name, command in COMMANDS.items():
+    app.command(name)(command)
+
+
+def main() -> None:
+    """Run the command; exits with 0 done, 1 an error of the user's or the machine's, 2 wrong usage."""
+    try:
+        app()
+    except RemaskError as error:
+        console.fail(str(error))
+        sys.exit(1)
+    except OSError as error:
+        console.fail(f"{error.filename or 'A file'}: {error.strerror or error}.")
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

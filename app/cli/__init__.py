@@ -1,0 +1,1 @@
+"""The command line: the same flows as the browser's and the REST API's."""

@@ -1,0 +1,128 @@
+"""Commands that bring data in and out: import, export, demo."""
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.cli import console
+from app.cli.shared import DatasetName, Json, open_data
+from app.domain.actor import person
+from app.domain.classes import parse_classes
+from app.domain.errors import NotFound
+from app.flows import demo, export, ingest
+
+
+def import_(
+    path: Annotated[Path, typer.Argument(help="A folder, a zip, or an .npz or annotation file.")],
+    dataset: Annotated[str | None, typer.Option(help="Name of the dataset; by default made from the path.")] = None,
+    format: Annotated[str, typer.Option(help="Name of the format, where it isn't to be detected.")] = "auto",
+    classes: Annotated[Path | None, typer.Option(help="CSV or JSON of id, name, role, colour.")] = None,
+    json: Json = False,
+) -> None:
+    """Import images and masks; what can't be read is named with the reason, the rest comes in.
+
+    Example: remask import mars_for_students.npz --dataset mars
+    """
+    settings, db = open_data()
+    listed = None
+    if classes is not None:
+        if not classes.is_file():
+            raise NotFound(f"There is no class list at {classes}.")
+        listed = parse_classes(classes.read_text(encoding="utf-8-sig"))
+    with console.progress(json) as progress:
+        report = ingest.run(
+            db,
+            path,
+            dataset or name_for(path),
+            person(settings.reviewer),
+            format=format,
+            classes=listed,
+            progress=progress,
+        )
+    if json:
+        console.dump(
+            {
+                "dataset": report.dataset,
+                "format": report.format,
+                "import": report.import_id,
+                "imported": report.imported,
+                "unlabeled": report.unlabeled,
+                "repeated": report.repeated,
+                "pending": report.pending,
+                "overlapped": report.overlapped,
+                "ignored": report.ignored,
+                "refused": [{"file": one.file, "reason": one.reason} for one in report.refused],
+                "seconds": report.seconds,
+            }
+        )
+        return
+    console.say(sentence(report))
+    for one in report.refused[:20]:
+        console.say(f"  refused {one.file}: {one.reason}")
+    if len(report.refused) > 20:
+        console.say(f"  and {len(report.refused) - 20} more; --json lists all of them")
+
+
+def export_(
+    dataset: DatasetName,
+    out: Annotated[Path, typer.Argument(help="A file for npz, a new folder for the others.")],
+    format: Annotated[str, typer.Option(help="npz, folder, coco or voc.")] = "npz",
+    only: Annotated[str, typer.Option(help="curated (excluded samples left out) or all.")] = "curated",
+    json: Json = False,
+) -> None:
+    """Write the curated set, with a manifest of revisions, authors and hashes.
+
+    Example: remask export mars curated.npz --format npz
+    """
+    _, db = open_data()
+    with console.progress(json) as progress:
+        written = export.run(db, out, dataset, format, only, progress)
+    facts = {"path": str(written.path), "labelled": written.labelled, "unlabeled": written.unlabelled}
+    if json:
+        console.dump(facts | {"notes": list(written.notes)})
+        return
+    console.say(f"Wrote {written.labelled} labelled and {written.unlabelled} unlabelled samples to {written.path}.")
+    for note in written.notes:
+        console.say(f"  {note}")
+
+
+def demo_(
+    dataset: Annotated[str, typer.Option(help="Name of the dataset.")] = demo.NAME,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed draws another set.")] = 0,
+    count: Annotated[int, typer.Option(min=40, max=100_000, help="Labelled samples to draw.")] = 600,
+    json: Json = False,
+) -> None:
+    """Draw a demo set of Mars-like terrain with known faults, and import it.
+
+    Example: remask demo && remask check demo
+    """
+    settings, db = open_data()
+    with console.progress(json) as progress:
+        report = demo.run(
+            db, settings.home, dataset, person(settings.reviewer), seed=seed, count=count, progress=progress
+        )
+    if json:
+        console.dump({"dataset": report.dataset, "imported": report.imported, "unlabeled": report.unlabeled})
+    else:
+        console.say(sentence(report))
+
+
+def name_for(path: Path) -> str:
+    """A dataset's name made of a path's."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", path.resolve().stem).strip("-._")[:64] or "data"
+
+
+def sentence(report: ingest.Report) -> str:
+    parts = [f"{report.imported} samples imported into {report.dataset} in {report.seconds:.1f} s"]
+    for count, what in (
+        (report.unlabeled, "without a mask"),
+        (report.repeated, "there already"),
+        (report.pending, "wait as proposed masks"),
+        (len(report.refused), "refused"),
+        (report.overlapped, "pixels claimed by more than one instance"),
+    ):
+        if count:
+            parts.append(f"{count} {what}")
+    return ", ".join(parts) + "." + "".join(f" Ignored: {what}." for what in report.ignored)

@@ -1,0 +1,92 @@
+"""Serving: the web process and, beside it, the worker process that ends with it."""
+
+import fcntl
+import logging
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+
+from app import jobs
+from app.cli import console
+from app.domain.errors import Conflict
+from app.settings import Settings
+from app.store.db import Database
+from app.web.access import check_exposure
+from app.web.site import create_app
+
+
+class InUse(Conflict):
+    """Another process has the port or the data folder."""
+
+
+def serve(settings: Settings, db: Database, page: str) -> None:
+    """Serve until stopped; prints the address, ``page`` and all. Raises InUse, or what check_exposure raises."""
+    check_exposure(settings)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    with _only_one(settings.home / "serve.lock", f"Another server has the data folder {settings.home}; stop it first."):
+        listening = _listen(settings)
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "app", "worker", "--until-stdin-closes"], stdin=subprocess.PIPE
+        )
+        try:
+            console.say(f"Remask is at http://{_shown(settings.host)}:{settings.port}{page}   (Ctrl+C stops it)")
+            config = uvicorn.Config(create_app(settings), log_level="warning", timeout_graceful_shutdown=2)
+            uvicorn.Server(config).run(sockets=[listening])
+        finally:
+            worker.communicate()
+            db.close()
+
+
+def work(settings: Settings, db: Database, until_stdin_closes: bool) -> None:
+    """Run jobs until stopped by a signal, or, as the server's child, until the server is gone. Raises InUse."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    stop = threading.Event()
+    if until_stdin_closes:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C reaches the whole group; the server tells us
+        threading.Thread(target=_stop_at_end_of_stdin, args=(stop,), daemon=True).start()
+    else:
+        signal.signal(signal.SIGINT, lambda *_: stop.set())
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    with _only_one(settings.home / "worker.lock", f"Another worker has the data folder {settings.home}."):
+        jobs.work(db, settings, stop)
+
+
+def _stop_at_end_of_stdin(stop: threading.Event) -> None:
+    sys.stdin.read()
+    stop.set()
+
+
+@contextmanager
+def _only_one(path: Path, sentence: str) -> Iterator[None]:
+    """Hold a lock that the system lets go of when this process ends, however it ends."""
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise InUse(sentence) from error
+        yield
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.host, settings.port))
+    except OSError as error:
+        listening.close()
+        raise InUse(
+            f"{settings.host}:{settings.port} can't be served on ({error.strerror}); set REMASK_PORT to another port."
+        ) from error
+    return listening
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
