@@ -64,19 +64,19 @@ def test_a_truncated_picture_is_refused(length: int) -> None:
         decode(packed(noise, "PNG")[:length])
 
 
-def bomb(width: int, height: int) -> bytes:
-    """A few bytes of PNG that claim to be a huge picture."""
+def raw_png(width: int, height: int, depth: int, colour: int, data: bytes) -> bytes:
+    """A PNG of any header over any unpacked ``data``."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b"")
 
 
 def test_a_decompression_bomb_is_refused_by_its_header() -> None:
     with pytest.raises(BadPicture, match=f"{MAX_PIXELS:,}"):
-        decode(bomb(100_000, 100_000))
+        decode(raw_png(100_000, 100_000, 8, 0, bytes(100)))
 
 
 @given(hnp.arrays(st.sampled_from([np.uint8, np.uint16, np.int32, np.float32, np.float64, np.bool_]), (4, 5)))

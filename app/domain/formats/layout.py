@@ -155,11 +155,11 @@ def _listed(names: list[str], lists: dict[str, list[list[str]]]) -> tuple[dict[s
         known = Names(names)
         for split, lines in lists.items():
             for line in lines:
-                found = known.find(" ".join(line))
-                if not found and len(line) > 1:
-                    found, masks = known.find(line[0]), known.find(line[1])
-                    if len(found) == len(masks) == 1 and found != masks:
-                        pairs[found[0]] = masks[0]
+                found, masks = known.find(line[0]), known.find(line[1]) if len(line) > 1 else []
+                if len(found) == len(masks) == 1 and found != masks:
+                    pairs[found[0]] = masks[0]
+                elif len(line) > 1:  # one name with spaces in it
+                    found = known.find(" ".join(line))
                 for name in found:
                     splits.setdefault(name, split)
     return splits, pairs

@@ -124,17 +124,17 @@ def _settle(
             seen = {value & 255 for value in seen} if drawn.gray else set()
         ids |= seen
     colours = _colours(coloured, gray, table, given)
-    own = None
     if table is not None:
         table = fitted(table, ids)
-        own = table.classes.with_ids(ids & {_VOID})
-    known = given or own
+    known = given or (table.classes if table else None)
     binary = colours is None and ids == {0, _VOID} and (known is None or is_binary_list(known))
+    own = table.classes if table else BINARY if binary else None
+    if own is not None and not binary:
+        own = own.with_ids(ids & {_VOID})
     if given is not None:
         from_given = colours is not None and not (table and table.colours)
         return own, Rules(given, None if from_given else table, colours, binary)
-    allowed = None if table is None else table.classes.with_ids([_VOID])
-    return own or (BINARY if binary else None), Rules(allowed, None, colours, binary)
+    return own, Rules(own and own.with_ids([_VOID]), None, colours, binary)
 
 
 def _colours(
