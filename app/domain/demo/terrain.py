@@ -234,13 +234,13 @@ def _sky(rng: np.random.Generator, light: F64, labels: U8, horizon: float, base:
     y = np.arange(rows)[:, None] / rows
     line = fractal(rng, 4, 5, 0.5, 256)
     crest = line[0][np.arange(columns) * 256 // columns // 2]
-    hills = horizon - 0.09 * (crest - 0.25)[None, :]
+    hills = horizon - 0.2 * (crest - 0.3)[None, :]
     near = horizon + 0.07 + 0.05 * line[128][np.arange(columns) * 256 // columns // 2][None, :]
     glow = 150 + 60 * rng.random()
     haze = np.clip(1 - (y - horizon) / 0.45, 0, 1) * 0.6
     light += haze * (0.5 * (glow + base) - light)
     far = y < near
-    light[:] = np.where(far, 0.62 * light + 0.38 * (0.35 * glow + 0.5 * base), light)
+    light[:] = np.where(far, 0.15 * light + 0.85 * (0.42 * glow + 0.36 * base + 30 * (crest[None, :] - 0.5)), light)
     light[:] = np.where(y < hills, glow + 40 * (y - horizon), light)
     labels[far] = BACKGROUND
 
