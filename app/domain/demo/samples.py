@@ -120,7 +120,7 @@ def _plan(seed: int, count: int) -> list[_Slot]:
     clean = iter([int(n) for n in _rng(seed, 3).permutation(count) if plan[n].kind == "clean"])
     group = len(_HONEST) + 1
     for index, slot in enumerate(plan):
-        if slot.kind in copies:
+        if slot.kind in {"near_duplicate", "conflicting_duplicate"}:
             source = next(clean)
             plan[index] = replace(slot, group=group, source=source)
             plan[source] = replace(plan[source], group=group)

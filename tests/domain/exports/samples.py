@@ -11,7 +11,7 @@ from PIL import Image
 from app.domain.classes import ClassList, Role, named
 from app.domain.exports.base import About, Exported
 from app.domain.formats import registry
-from app.domain.formats.base import Format, Found, Labelled, Refused
+from app.domain.formats.base import Found, Labelled, Refused
 from app.domain.formats.source import open_source
 from app.domain.mask import Mask
 from app.domain.picture import Picture, decode
@@ -51,14 +51,12 @@ def jpeg(key: str = "photo") -> Exported:
     return replace(sample, picture=decode(out.getvalue()))
 
 
-def imported(
-    path: Path, classes: ClassList | None = None, format: Format | None = None
-) -> tuple[list[Labelled], ClassList | None]:
+def imported(path: Path, classes: ClassList | None = None) -> tuple[list[Labelled], ClassList | None]:
     """Everything that an import of ``path`` finds; a refused file (but for the manifest) fails the test."""
     source = open_source(path)
     labelled: list[Labelled] = []
     found: ClassList | None = None
-    for item in (format or registry.detect(source)).read(source, classes):
+    for item in registry.detect(source).read(source, classes):
         match item:
             case Labelled():
                 labelled.append(item)

@@ -14,10 +14,6 @@ from app.domain import demo
 from app.domain.classes import ClassList, Role, named, parse_classes
 from app.domain.exports import coco, folder, npz, voc
 from app.domain.exports.base import About, Exported, Write
-from app.domain.formats import coco as coco_format
-from app.domain.formats import pairs
-from app.domain.formats import voc as voc_format
-from app.domain.formats.base import Format
 from app.domain.mask import as_mask
 from app.domain.picture import Picture
 from tests.domain.exports.samples import imported, same_masks
@@ -56,17 +52,17 @@ def sets(draw: st.DrawFn, ids: st.SearchStrategy[int], one_size: bool) -> tuple[
     return samples, classes
 
 
-def check(write: Write, format: Format, samples: list[Exported], classes: ClassList) -> None:
+def check(write: Write, samples: list[Exported], classes: ClassList) -> None:
     with tempfile.TemporaryDirectory() as place:
         written = write(Path(place) / "out", samples, About("d", classes))
-        labelled, found = imported(written.path, format=format)
-        assert found is not None and found.classes == expected(format, classes).classes
+        labelled, found = imported(written.path)
+        assert found is not None and found.classes == expected(write, classes).classes
         same_masks(samples, labelled)
 
 
-def expected(format: Format, classes: ClassList) -> ClassList:
+def expected(write: Write, classes: ClassList) -> ClassList:
     """The class list that an import finds: VOC means void by 255, whether it is listed or not."""
-    return classes.with_ids([255]) if format is voc_format else classes
+    return classes.with_ids([255]) if write is voc.write else classes
 
 
 _SMALL = st.integers(0, 255)
@@ -76,19 +72,19 @@ _ANY = st.integers(0, 65535)
 @settings(max_examples=40, deadline=None)
 @given(sets(_SMALL, one_size=False) | sets(_ANY, one_size=False))
 def test_folder(data: tuple[list[Exported], ClassList]) -> None:
-    check(folder.write, pairs, *data)
+    check(folder.write, *data)
 
 
 @settings(max_examples=40, deadline=None)
 @given(sets(_SMALL, one_size=False) | sets(_ANY, one_size=False))
 def test_coco(data: tuple[list[Exported], ClassList]) -> None:
-    check(coco.write, coco_format, *data)
+    check(coco.write, *data)
 
 
 @settings(max_examples=40, deadline=None)
 @given(sets(_SMALL, one_size=False))
 def test_voc(data: tuple[list[Exported], ClassList]) -> None:
-    check(voc.write, voc_format, *data)
+    check(voc.write, *data)
 
 
 @settings(max_examples=40, deadline=None)
@@ -122,21 +118,17 @@ def _in(sample: Exported, dtype: np.dtype[np.generic]) -> np.ndarray[tuple[int, 
     return sample.picture.pixels if sample.mask is None else sample.picture.pixels.astype(dtype)
 
 
-_FOLDERS = pytest.mark.parametrize(
-    ("write", "format"),
-    [(folder.write, pairs), (coco.write, coco_format), (voc.write, voc_format)],
-    ids=["folder", "coco", "voc"],
-)
+_FOLDERS = pytest.mark.parametrize("write", [folder.write, coco.write, voc.write], ids=["folder", "coco", "voc"])
 
 
 @_FOLDERS
-def test_all_256_classes(tmp_path: Path, write: Write, format: Format) -> None:
+def test_all_256_classes(tmp_path: Path, write: Write) -> None:
     classes = ClassList(tuple(named(id, f"class {id}", role=Role(_role(id))) for id in range(256)), guessed=False)
     mask = np.arange(256, dtype=np.uint8).reshape(8, 32)
     sample = Exported("whole/row", Picture(mask.copy()), mask)
     write(tmp_path / "out", [sample], About("d", classes))
-    labelled, found = imported(tmp_path / "out", format=format)
-    assert found is not None and found.classes == expected(format, classes).classes
+    labelled, found = imported(tmp_path / "out")
+    assert found is not None and found.classes == expected(write, classes).classes
     same_masks([sample], labelled)
 
 
@@ -145,10 +137,10 @@ def _role(id: int) -> str:
 
 
 @_FOLDERS
-def test_the_demo_set(tmp_path: Path, write: Write, format: Format) -> None:
+def test_the_demo_set(tmp_path: Path, write: Write) -> None:
     samples = [Exported(s.key, Picture(s.image), s.mask, "train") for s in demo.generate(count=20)]
     samples += [Exported(key, Picture(image), None, "test") for key, image, _ in demo.generate_unlabelled(count=3)]
     write(tmp_path / "out", samples, About("demo", demo.CLASSES))
-    labelled, found = imported(tmp_path / "out", format=format)
-    assert found is not None and found.classes == expected(format, demo.CLASSES).classes
+    labelled, found = imported(tmp_path / "out")
+    assert found is not None and found.classes == expected(write, demo.CLASSES).classes
     same_masks(samples, labelled)
