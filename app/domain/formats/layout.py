@@ -9,7 +9,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
-from pathlib import PurePosixPath
 
 from app.domain.formats.image_files import SUFFIXES
 from app.domain.formats.splits import Names, split_of
@@ -55,7 +54,7 @@ class Layout:
 
     pairs: list[Pair] = field(default_factory=list)
     refused: list[tuple[str, str]] = field(default_factory=list)
-    ignored: dict[str, int] = field(default_factory=dict)
+    ignored: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True)
@@ -68,44 +67,68 @@ class _Folder:
     short: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class _File:
+    """An image file, by the parts of its name."""
+
+    name: str
+    parent: str
+    stem: str
+    folder: _Folder
+
+    @property
+    def key(self) -> str:
+        return "/".join((*self.folder.kept, self.stem))
+
+    def ids(self, affix: re.Pattern[str]) -> tuple[tuple[str, ...], ...]:
+        """What the file goes by, the surest first; ``affix`` is the word in its name that tells its role."""
+        kept, short, bare = self.folder.kept, self.folder.short, _bare(self.stem, affix)
+        return (*kept, self.stem), (*kept, bare), (*short, self.stem), (*short, bare)
+
+
 def lay_out(names: Iterable[str], lists: dict[str, list[list[str]]]) -> Layout:
     """Pairs of the image files ``names`` (sorted); ``lists`` as from ``splits.lists_of``."""
-    paths = {name: PurePosixPath(name) for name in names}
-    wrapper = _wrapper(paths.values())
-    folders = {path.parent: _folder(path.parent.parts[wrapper:]) for path in paths.values()}
-    splits, given = _listed(list(paths), lists)
-    masks = _mask_files(paths, folders, given)
-    images = [n for n in paths if n not in masks and folders[paths[n].parent].role in (Role.IMAGE, None)]
-    matched, refused, extra = _match(images, [m for m in masks if m not in given.values()], paths, folders, given)
-    told = any(folders[paths[n].parent].role or folders[paths[n].parent].split for n in images)
-    used = {paths[name].parent for name in matched}
-    layout = Layout(refused=refused)
-    ignored: Counter[str] = Counter(extra)
+    files = _files(list(names))
+    splits, given = _listed([file.name for file in files], lists)
+    masks = _mask_names(files, given)
+    images = [file for file in files if file.name not in masks and file.folder.role in (Role.IMAGE, None)]
+    listed = set(given.values())
+    left = [file for file in files if file.name in masks and file.name not in listed]
+    layout = Layout()
+    matched = _match(images, left, given, layout)
+    told = any(file.folder.role or file.folder.split for file in images)
+    used = {file.parent for file in images if file.name in matched}
     keys: dict[str, str] = {}
-    for name in paths:
-        folder = folders[paths[name].parent]
-        if name in masks:
+    for file in files:
+        if file.name in masks:
             continue
-        if folder.role is Role.OTHER or (told and not (folder.role or folder.split) and paths[name].parent not in used):
-            ignored[str(paths[name].parent)] += 1
-            continue
-        if folder.role is Role.MASK:
-            continue
-        key = "/".join((*folder.kept, paths[name].stem))
-        if key in keys:
-            refused.append((name, f"duplicate key: {keys[key]} has the same name"))
-            continue
-        keys[key] = name
-        layout.pairs.append(Pair(key, name, matched.get(name), splits.get(name) or folder.split))
-    layout.ignored.update(ignored)
+        plain = not (file.folder.role or file.folder.split)
+        if file.folder.role is Role.OTHER or (told and plain and file.parent not in used):
+            layout.ignored[file.parent or "."] += 1
+        elif file.key in keys:
+            layout.refused.append((file.name, f"duplicate key: {keys[file.key]} has the same name"))
+        else:
+            keys[file.key] = file.name
+            split = splits.get(file.name) or file.folder.split
+            layout.pairs.append(Pair(file.key, file.name, matched.get(file.name), split))
     return layout
 
 
-def _wrapper(paths: Iterable[PurePosixPath]) -> int:
+def _files(names: list[str]) -> list[_File]:
+    split = [name.rpartition("/") for name in names]
+    parents = {parent: tuple(parent.split("/")) if parent else () for parent, _, _ in split}
+    wrapper = _wrapper(set(parents.values()))
+    folders = {parent: _folder(parts[wrapper:]) for parent, parts in parents.items()}
+    return [
+        _File(name, parent, base.rpartition(".")[0], folders[parent])
+        for name, (parent, _, base) in zip(names, split, strict=True)
+    ]
+
+
+def _wrapper(parents: set[tuple[str, ...]]) -> int:
     """How many leading folders hold everything and say nothing, as a zip of a folder has one."""
-    parents = {path.parent.parts for path in paths}
     depth = 0
-    while len({parts[depth : depth + 1] for parts in parents}) == 1 and all(len(parts) > depth for parts in parents):
+    while all(len(parts) > depth for parts in parents) and len({parts[depth] for parts in parents}) == 1:
         (first,) = {parts[depth] for parts in parents}
         deeper = (_folder((part,)) for parts in parents for part in parts[depth + 1 :])
         if split_of(first) or not any(one.role or one.split for one in deeper):
@@ -165,70 +188,61 @@ def _listed(names: list[str], lists: dict[str, list[list[str]]]) -> tuple[dict[s
     return splits, pairs
 
 
-def _mask_files(
-    paths: dict[str, PurePosixPath], folders: dict[PurePosixPath, _Folder], given: dict[str, str]
-) -> dict[str, None]:
-    """Files that are masks: by a list, by their folder, or by their name beside an image of that name; in order."""
-    by_folder: dict[PurePosixPath, list[str]] = defaultdict(list)
-    for name, path in paths.items():
-        by_folder[path.parent].append(name)
+def _mask_names(files: list[_File], given: dict[str, str]) -> set[str]:
+    """Files that are masks: by a list, by their folder, or by their name beside an image of that name."""
+    by_parent: dict[str, list[_File]] = defaultdict(list)
+    for file in files:
+        by_parent[file.parent].append(file)
     masks = set(given.values())
-    for parent, files in by_folder.items():
-        if folders[parent].role is Role.MASK:
-            masks.update(name for name in files if name not in given)
-        elif folders[parent].role is not Role.OTHER:
-            stems = {paths[name].stem for name in files}
+    for inside in by_parent.values():
+        role = inside[0].folder.role
+        if role is Role.MASK:
+            masks.update(file.name for file in inside if file.name not in given)
+        elif role is not Role.OTHER:
+            stems = {file.stem for file in inside}
             stems |= {_bare(stem, _IMAGE_NAME) for stem in stems if not _MASK_NAME.fullmatch(stem)}
-            named = {name: _bare(paths[name].stem, _MASK_NAME) for name in files}
-            named = {name: bare for name, bare in named.items() if bare != paths[name].stem}
-            affixes = {paths[name].stem.replace(bare, "\0", 1) for name, bare in named.items() if bare in stems}
-            masks.update(name for name, bare in named.items() if paths[name].stem.replace(bare, "\0", 1) in affixes)
-    return {name: None for name in paths if name in masks}
+            bare = {file: _bare(file.stem, _MASK_NAME) for file in inside}
+            affixes = {file: file.stem.replace(stem, "\0", 1) for file, stem in bare.items() if stem != file.stem}
+            paired = {affix for file, affix in affixes.items() if bare[file] in stems}
+            masks.update(file.name for file, affix in affixes.items() if affix in paired)
+    return masks
 
 
-def _match(
-    images: list[str],
-    masks: list[str],
-    paths: dict[str, PurePosixPath],
-    folders: dict[PurePosixPath, _Folder],
-    given: dict[str, str],
-) -> tuple[dict[str, str], list[tuple[str, str]], Counter[str]]:
-    """Image to mask, surest names first; masks of no image, refused; masks of another set than the first, by folder."""
+def _match(images: list[_File], masks: list[_File], given: dict[str, str], layout: Layout) -> dict[str, str]:
+    """Image to mask, surest names first. Into ``layout`` go masks of no image, and a second set of masks."""
     matched = dict(given)
-    known: list[dict[tuple[str, ...], str]] = [{}, {}, {}, {}]
-    for name in images:
-        for level, id in enumerate(_ids(paths[name], folders[paths[name].parent], _IMAGE_NAME)):
-            known[level].setdefault(id, name)
-    taken = set(given.values())
+    known: list[dict[tuple[str, ...], _File | None]] = [{}, {}, {}, {}]
+    for image in images:
+        for level, id in enumerate(image.ids(_IMAGE_NAME)):
+            first = known[level].setdefault(id, image)
+            if level > 1 and first and first.folder.kept != image.folder.kept:
+                known[level][id] = None  # images of two folders: which one is meant can't be told
+    parents = {file.name: file.parent for file in masks}
     seconds: dict[str, str] = {}
+    taken: set[str] = set()
+    ids = [mask.ids(_MASK_NAME) for mask in masks]
     for level in range(4):
-        for mask in masks:
-            if mask in taken:
+        for mask, names in zip(masks, ids, strict=True):
+            found = next((one for by_id in known if (one := by_id.get(names[level]))), None)
+            if mask.name in taken or found is None:
                 continue
-            id = _ids(paths[mask], folders[paths[mask].parent], _MASK_NAME)[level]
-            image = next((one[id] for one in known if id in one), None)
-            if image is not None and image not in matched:
-                matched[image] = mask
-                taken.add(mask)
-            elif image is not None:
-                seconds[mask] = image
-    refused: list[tuple[str, str]] = []
-    extra: Counter[str] = Counter()
+            if found.name in matched:
+                seconds[mask.name] = found.name
+            else:
+                matched[found.name] = mask.name
+                taken.add(mask.name)
     for mask in masks:
-        if mask in taken:
+        if mask.name in taken:
             continue
-        if mask not in seconds:
-            refused.append((mask, "no image of that name"))
-        elif paths[matched[seconds[mask]]].parent == paths[mask].parent:
-            refused.append((mask, f"duplicate key: a second mask of {seconds[mask]}, beside {matched[seconds[mask]]}"))
+        image_name = seconds.get(mask.name)
+        if image_name is None:
+            layout.refused.append((mask.name, "no image of that name"))
+        elif parents.get(matched[image_name]) == mask.parent:
+            said = f"duplicate key: a second mask of {image_name}, beside {matched[image_name]}"
+            layout.refused.append((mask.name, said))
         else:
-            extra[str(paths[mask].parent)] += 1
-    return matched, refused, extra
-
-
-def _ids(path: PurePosixPath, folder: _Folder, affix: re.Pattern[str]) -> list[tuple[str, ...]]:
-    bare = _bare(path.stem, affix)
-    return [(*dirs, stem) for dirs in (folder.kept, folder.short) for stem in (path.stem, bare)]
+            layout.ignored[mask.parent or "."] += 1
+    return matched
 
 
 def _bare(stem: str, affix: re.Pattern[str]) -> str:

@@ -38,16 +38,17 @@ class Names:
     def __init__(self, names: list[str]) -> None:
         self._by_tail: dict[str, list[str]] = {}
         for name in names:
-            path = PurePosixPath(name)
-            tail = ""
-            for part in reversed(path.parts):
-                tail = f"{part}/{tail}" if tail else part
+            folders, _, base = name.rpartition("/")
+            tails = [base]
+            for folder in reversed(folders.split("/") if folders else []):
+                tails.append(f"{folder}/{tails[-1]}")
+            for tail in tails:
                 self._by_tail.setdefault(tail, []).append(name)
-                self._by_tail.setdefault(tail.removesuffix(path.suffix), []).append(name)
+                self._by_tail.setdefault(tail.rpartition(".")[0] or tail, []).append(name)
 
     def find(self, text: str) -> list[str]:
         """The names that ``text`` means: those of its longest tail that any name ends with."""
-        parts = [part for part in PurePosixPath(text.replace("\\", "/")).parts if part not in ("/", ".", "..")]
+        parts = [part for part in text.replace("\\", "/").split("/") if part not in ("", ".", "..")]
         for start in range(len(parts)):
             if found := self._by_tail.get("/".join(parts[start:])):
                 return found

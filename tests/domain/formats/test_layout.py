@@ -101,5 +101,11 @@ def test_lists_give_splits_and_pairs() -> None:
     assert keys(layout) == [("a b", True, "test")]
 
 
+def test_masks_are_not_paired_across_folders_that_differ() -> None:
+    layout = laid("images_a/1.png", "images_b/1.png", "masks_b/1.png", "masks_c/1.png")
+    assert [(one.key, one.mask) for one in layout.pairs] == [("a/1", None), ("b/1", "masks_b/1.png")]
+    assert layout.refused == [("masks_c/1.png", "no image of that name")]
+
+
 def test_nothing_is_nothing() -> None:
     assert laid() == Layout()
