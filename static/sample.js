@@ -1,0 +1,323 @@
+// One sample after the other: the queue of this walk, prefetching, decisions that are saved at once, and the keys.
+
+import { Failure } from "./api.js";
+import { showKeys } from "./base.js";
+import { Cache } from "./cache.js";
+import { bind } from "./keys.js";
+import { facts } from "./facts.js";
+import { $, data, el, fail, number, releaseAfterPointer, store, stored, toast, words } from "./ui.js";
+import { Viewer } from "./viewer.js";
+import * as visit from "./visit.js";
+
+const page = data();
+const base = `/d/${encodeURIComponent(page.dataset)}`;
+const query = new URLSearchParams(page.query).toString();
+const urlOf = (id) => `${base}/samples/${id}${query ? `?${query}` : ""}`;
+const gridUrl = `${base}/samples${query ? `?${query}` : ""}`;
+const queueKey = `queue:${base}/samples?${query}`;
+
+const cache = new Cache();
+const canvas = $("#canvas");
+const viewer = new Viewer(canvas, { onHover: readOut });
+const side = facts({ classes: page.classes, viewer, look, restore, reject });
+let queue = [];
+let current = page.sample.id;
+let entry = null;
+let shownRevision = null;
+let decided = new Set(JSON.parse(sessionStorage.getItem("decided") ?? "[]"));
+
+// The queue: fixed when the walk starts, so that decisions don't shift it under the hand
+
+async function loadQueue() {
+  const kept = JSON.parse(sessionStorage.getItem(queueKey) ?? "null");
+  if (kept?.includes(current)) queue = kept;
+  else {
+    try {
+      queue = (await fetch(`${base}/queue?${query}`).then((answer) => answer.json())).ids;
+    } catch {
+      queue = [];
+    }
+    if (!queue.includes(current)) queue = [page.prev, current, page.next].filter(Boolean);
+    try {
+      sessionStorage.setItem(queueKey, JSON.stringify(queue));
+    } catch { /* too long for the tab's storage: it is fetched again after a reload */ }
+  }
+  where();
+  prefetch();
+}
+
+const index = () => queue.indexOf(current);
+const neighbour = (step) => queue[index() + step];
+
+function where() {
+  const at = index();
+  if (at >= 0 && queue.length > 3) $("#where").textContent = `${number(at + 1)} of ${number(queue.length)}`;
+  for (const [id, step] of [["prev", -1], ["next", 1]]) {
+    const link = $(`#${id}`);
+    const to = at >= 0 ? neighbour(step) : undefined;
+    if (to) {
+      link.href = urlOf(to);
+      link.removeAttribute("aria-disabled");
+    } else if (at >= 0) {
+      link.removeAttribute("href");
+      link.setAttribute("aria-disabled", "true");
+    }
+  }
+}
+
+function prefetch() {
+  for (const step of [1, 2, 3, -1]) {
+    const id = neighbour(step);
+    if (id) cache.get(id).catch(() => {});
+  }
+}
+
+// Showing
+
+async function show(id, { push = false, fresh = false, revision = null } = {}) {
+  current = id;
+  shownRevision = revision;
+  where();
+  if (push) history.pushState({ id }, "", urlOf(id));
+  let found;
+  try {
+    found = await cache.get(id, fresh);
+  } catch (error) {
+    return fail(error, () => show(id, { fresh: true }));
+  }
+  if (current !== id || shownRevision !== revision) return;
+  entry = found;
+  const { sample, image } = entry;
+  let { ids } = entry;
+  if (revision) {
+    try {
+      ids = (await cache.mask(revision.mask)).ids;
+    } catch (error) {
+      return fail(error);
+    }
+  }
+  $("#key").textContent = $("#key").title = sample.key;
+  document.title = `${sample.key} · ${page.dataset} · Remask`;
+  canvas.setAttribute("aria-label", `${sample.key}, ${words(sample.status)}`);
+  viewer.show(image, sample.width, sample.height, ids);
+  side.show(sample, ids, revision);
+  banner(revision);
+  buttons();
+  canvas.dataset.sample = id;
+  prefetch();
+}
+
+function banner(revision) {
+  const box = $("#banner");
+  box.hidden = !revision;
+  if (revision) box.replaceChildren(`Mask ${revision.id}, ${revision.state}`, el("button", { class: "button small", type: "button", onclick: () => show(current) }, "Back to the current one"));
+}
+
+function buttons() {
+  const { sample } = entry;
+  const out = sample.status === "excluded";
+  const button = $("#exclude");
+  button.dataset.verb = out ? "include" : "exclude";
+  $("span", button).textContent = out ? "Take back in" : "Exclude";
+  $("#keep span").textContent = side.pending(sample) ? "Accept" : "Keep";
+  $("#undo").disabled = !visit.canUndo();
+}
+
+function go(step) {
+  const id = neighbour(step);
+  if (id) return show(id, { push: true });
+  toast(step > 0 ? "That was the last one of this list." : "This is the first one of this list.", step > 0 ? { action: "Back to the grid", run: leave } : {});
+}
+
+// Decisions
+
+let saving = 0;
+function mark(state, text, retry) {
+  const save = $("#save");
+  save.dataset.state = state;
+  save.replaceChildren(text, retry ? el("button", { class: "button small", type: "button", onclick: retry }, "Retry") : "");
+}
+
+async function decide(wish, { force = false } = {}) {
+  const id = current;
+  const { sample } = entry;
+  mark("saving", "Saving…");
+  saving += 1;
+  try {
+    await visit.decideOne(page.dataset, id, force ? undefined : sample.version, wish);
+    noteDecided(id);
+    mark("saved", "✓ Saved");
+    await cache.refresh(id);
+    if (current === id) await show(id);
+    if (wish.advance ?? $("#advance").checked) if (current === id) go(1);
+    return true;
+  } catch (error) {
+    if (error instanceof Failure && error.status === 409) {
+      conflict(id, wish, error);
+    } else {
+      mark("failed", "Not saved.", () => decide(wish));
+      fail(error);
+    }
+    return false;
+  } finally {
+    saving -= 1;
+  }
+}
+
+function noteDecided(id) {
+  decided.add(id);
+  sessionStorage.setItem("decided", JSON.stringify([...decided].slice(-2000)));
+}
+
+// Somebody was faster: say what changed, and let the person choose.
+async function conflict(id, wish, error) {
+  const theirs = error.problem.current;
+  if (!theirs) {
+    mark("idle", "");
+    toast(error.message);
+    return;
+  }
+  mark("failed", "Not saved.");
+  await cache.refresh(id).catch(() => {});
+  if (current === id) await show(id);
+  const last = theirs.decisions?.[0];
+  const by = last ? ` (${words(last.verb)} by ${last.actor})` : "";
+  const box = $("#banner");
+  box.hidden = false;
+  box.replaceChildren(
+    `It has changed since you opened it: now ${words(theirs.status)}${by}. Your “${wish.verb}” is not saved.`,
+    el("button", { class: "button small", type: "button", onclick: () => ((box.hidden = true), decide(wish, { force: true })) }, `${wish.verb} anyway`),
+    el("button", { class: "button small", type: "button", onclick: () => ((box.hidden = true), mark("idle", "")) }, "Leave it"),
+  );
+}
+
+const keep = () => decide({ verb: "keep" });
+function accept() {
+  const pending = side.pending(entry.sample);
+  return pending ? decide({ verb: "restore", revision: pending.id }) : keep();
+}
+function asGiven() {
+  const pending = side.pending(entry.sample);
+  return pending ? decide({ verb: "reject", revision: pending.id }) : keep();
+}
+const exclude = () => (entry.sample.status === "excluded" ? toast("It is excluded already.") : decide({ verb: "exclude" }));
+const include = () => decide({ verb: "include" });
+function restore(revision) {
+  return decide({ verb: "restore", revision: revision.id, advance: false });
+}
+function reject(revision) {
+  return decide({ verb: "reject", revision: revision.id, advance: false });
+}
+function look(revision) {
+  show(current, { revision: revision.state === "current" ? null : revision });
+}
+
+// Enter: what was decided in this visit stands; anything else is kept as it is; then the next one.
+async function confirm() {
+  const { sample } = entry;
+  const settled = decided.has(current) || ["excluded", "accepted", "corrected", "unlabeled"].includes(sample.status);
+  if (settled || (await decide({ verb: "keep", advance: false }))) go(1);
+}
+
+async function swing(step, done) {
+  mark("saving", "Saving…");
+  try {
+    const back = await step();
+    if (!back) {
+      mark("idle", "");
+      return toast("Nothing of this visit is left for that.");
+    }
+    mark("saved", "✓ Saved");
+    for (const one of back.result.samples) cache.forget(one.id);
+    decided.delete(back.sample);
+    const to = back.sample && back.dataset === page.dataset ? back.sample : current;
+    toast(`${done}: ${words(back.verb)}${back.sample ? "" : `, ${number(back.result.decided)} samples`}.`);
+    await show(to, { push: to !== current, fresh: true });
+  } catch (error) {
+    mark("idle", "");
+    fail(error);
+  }
+}
+const undo = () => swing(visit.undo, "Undone");
+const redo = () => swing(visit.redo, "Done again");
+
+function leave() {
+  sessionStorage.setItem("back", JSON.stringify({ url: gridUrl, id: String(current), index: index() }));
+  location.href = gridUrl;
+}
+
+// Looks
+
+function setLook(changes) {
+  viewer.set(changes);
+  $("#contour").setAttribute("aria-pressed", viewer.contour);
+  $("#hide").setAttribute("aria-pressed", viewer.hidden);
+  store("contour", viewer.contour);
+}
+const toggleContour = () => setLook({ contour: !viewer.contour });
+const toggleMask = () => setLook({ hidden: !viewer.hidden });
+const peek = () => viewer.set({ peeking: true });
+const unpeek = () => viewer.set({ peeking: false });
+
+function readOut(at) {
+  const read = $("#read");
+  read.hidden = !at;
+  if (!at) return;
+  const name = at.id === null ? "" : ` · ${side.nameOf(at.id)}`;
+  read.textContent = `${at.x}, ${at.y}${name}`;
+}
+
+// Wiring
+
+const opacity = $("#opacity");
+opacity.value = stored("opacity", 50);
+opacity.addEventListener("input", () => (store("opacity", Number(opacity.value)), viewer.set({ opacity: opacity.value / 100 })));
+viewer.set({ opacity: opacity.value / 100, contour: stored("contour", false) });
+$("#contour").setAttribute("aria-pressed", viewer.contour);
+const advance = $("#advance");
+advance.checked = stored("advance", false);
+advance.addEventListener("change", () => store("advance", advance.checked));
+
+const clicks = {
+  contour: toggleContour, hide: toggleMask, fit: () => viewer.fit(), "zoom-in": () => viewer.zoom(1.5), "zoom-out": () => viewer.zoom(1 / 1.5),
+  keep: accept, exclude: () => (entry.sample.status === "excluded" ? include() : exclude()), skip: () => go(1), undo,
+};
+for (const [id, run] of Object.entries(clicks)) $(`#${id}`).addEventListener("click", () => entry && run());
+for (const [id, step] of [["prev", -1], ["next", 1]]) {
+  $(`#${id}`).addEventListener("click", (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey || index() < 0) return;
+    event.preventDefault();
+    go(step);
+  });
+}
+$("#back").addEventListener("click", (event) => {
+  if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  leave();
+});
+
+const ready = (run) => (event) => (entry ? run(event) : undefined);
+const digits = {};
+for (let n = 1; n <= 9; n++) {
+  digits[String(n)] = ready(() => side.toggle(n - 1));
+  digits[`Shift+${n}`] = ready(() => side.solo(n - 1));
+}
+bind({
+  f: () => go(1), ArrowRight: () => go(1), d: () => go(-1), ArrowLeft: () => go(-1), s: () => go(1),
+  a: ready(accept), r: ready(asGiven), x: ready(exclude), Enter: ready(confirm),
+  "Ctrl+z": undo, "Ctrl+Shift+z": redo, "Ctrl+y": redo,
+  h: toggleMask, c: toggleContour, "0": () => viewer.fit(), "+": () => viewer.zoom(1.5), "=": () => viewer.zoom(1.5), "-": () => viewer.zoom(1 / 1.5),
+  Space: peek, v: peek, Escape: leave, "?": showKeys, ...digits,
+}, { Space: unpeek, v: unpeek });
+
+addEventListener("popstate", () => {
+  const id = Number(location.pathname.split("/").at(-1));
+  if (id) show(id);
+});
+addEventListener("beforeunload", (event) => saving && event.preventDefault());
+releaseAfterPointer($("#review"), () => canvas);
+
+viewer.setClasses(page.classes);
+cache.put(page.sample);
+show(current);
+loadQueue();
