@@ -10,10 +10,10 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from app.domain.classes import Class, ClassList, Role, named, parse_classes
+from app.domain.classes import VOID_ID, Class, ClassList, Role, named, parse_classes
 from app.domain.errors import Invalid, RemaskError
 from app.domain.formats.base import Refused
-from app.domain.formats.index import Rgb, pack
+from app.domain.formats.index import BINARY, Rgb, check_ids, pack, settle_binary
 from app.domain.formats.source import Source
 from app.domain.mask import BadMask, Mask, as_mask
 
@@ -71,6 +71,42 @@ def in_words_of(mask: Mask, table: Table, given: ClassList) -> Mask:
     if lacking:
         raise BadMask(f"class {', '.join(lacking)} not in the class list")
     return as_mask(np.array([same.get(int(id), int(id)) for id in seen], np.uint16)[where].reshape(mask.shape))
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What the ids of a source's masks mean; settled once, before the first sample.
+
+    ``found``: the source's own classes. ``allowed``: the classes whose ids may occur, any where None. ``words``: where
+    ids are the source's own and ``allowed`` names the same classes otherwise. ``binary``: 255 stands for 1.
+    """
+
+    found: ClassList | None
+    allowed: ClassList | None
+    words: Table | None
+    binary: bool
+
+    @classmethod
+    def settled(cls, table: Table | None, given: ClassList | None, binary: bool, void: bool) -> "Meaning":
+        """``given`` are the person's classes, ``binary`` whether all masks hold 0 and 255 alone, ``void`` whether 255
+        was seen; it is allowed beside the classes that the source names."""
+        known = given or (table.classes if table else None)
+        binary = binary and (known is None or known.ids - {VOID_ID} == BINARY.ids)
+        if given is not None:
+            return cls(None, given, table, binary)
+        if table is None:
+            return cls(BINARY if binary else None, None, None, binary)
+        found = table.classes.with_ids([VOID_ID] if void and not binary else [])
+        return cls(found, table.classes.with_ids([VOID_ID]), None, binary)
+
+    def of(self, mask: Mask) -> Mask:
+        """``mask`` in the ids that it means. Raises BadMask naming ids and classes that aren't in the class list."""
+        if self.binary:
+            mask = settle_binary(mask)
+        if self.words is not None and self.allowed is not None:
+            mask = in_words_of(mask, self.words, self.allowed)
+        check_ids(mask, self.allowed)
+        return mask
 
 
 def _table(file: str, rows: Iterator[tuple[int | None, str, Rgb | None]]) -> Table:
@@ -212,10 +248,10 @@ def _rgb(*texts: str) -> Rgb:
 
 
 _KINDS: tuple[tuple[re.Pattern[str], Callable[[str, str], Table]], ...] = (
-    (re.compile(r"class(es|list)\.json"), _listed),
+    (re.compile(r"(.+\.)?class(es|list)\.json"), _listed),
     (
         re.compile(
-            r"_?classes\.csv|class_(dict|list|names)[\w-]*\.csv|(label_?)?colou?r(s|map|_?map)\.csv|label_colou?rs\.csv"
+            r"(_|.+\.)?classes\.csv|class_(dict|list|names)[\w-]*\.csv|(label_?)?colou?r(s|map|_?map)\.csv|label_colou?rs\.csv"
         ),
         _csv,
     ),

@@ -92,11 +92,6 @@ def check_ids(mask: Mask, classes: ClassList | None) -> None:
         raise BadMask(f"id{'s' if len(outside) > 1 else ''} {ids} not in the class list")
 
 
-def is_binary_list(classes: ClassList) -> bool:
-    """Whether ``classes`` is a list of 0 and 1 (and void), which masks of 0 and 255 can be read as."""
-    return classes.ids - {_ON} == BINARY.ids
-
-
 def settle_binary(mask: Mask) -> Mask:
     """A mask of 0 and 255 with 1 in place of 255. Raises BadMask where it holds anything else."""
     other = (mask != 0) & (mask != _ON)

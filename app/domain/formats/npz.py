@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.domain.classes import ClassList
+from app.domain.classes import VOID_ID, ClassList
 from app.domain.formats.base import Found, Ignored, Labelled, Read, Refused
+from app.domain.formats.colours import Meaning, read_table
 from app.domain.formats.image_files import is_image
-from app.domain.formats.index import BINARY, check_ids, is_binary_list, settle_binary
 from app.domain.formats.npy import Array, BadArray, Row, open_archive, read_header, rows_of
 from app.domain.formats.source import BadSource, Source, ZipSource
 from app.domain.formats.splits import split_of
-from app.domain.mask import BadMask, Mask, as_mask
+from app.domain.mask import BadMask, as_mask
 from app.domain.picture import Picture
 
 NAME = "npz"
@@ -73,11 +73,14 @@ def read(source: Source, classes: ClassList | None) -> Iterator[Read]:
             yield Refused(file, f"holds no training_set, images or X array of rows of images; it holds {held}")
             return
         parts.sort(key=lambda part: not part.stacked and part.masks is None)
-        binary = (classes is None or is_binary_list(classes)) and _holds_binary(archive, parts)
-        if binary and classes is None:
-            yield Found(BINARY)
+        table, unread = read_table(source)
+        yield from unread
+        binary, void = _looked_at(archive, parts)
+        meaning = Meaning.settled(table, classes, binary, void)
+        if meaning.found is not None:
+            yield Found(meaning.found)
         for part in parts:
-            yield from _samples(archive, file, part, classes, binary)
+            yield from _samples(archive, file, part, meaning)
 
 
 def _role(name: str) -> tuple[str, str | None]:
@@ -103,8 +106,8 @@ def _parts(file: str, arrays: list[Array]) -> Iterator[Part | Refused | Ignored]
             yield Ignored(f"array {one.name} of shape {one.shape}")
     for split, found in images.items():
         for one in found:
-            stacked = len(one.shape) == 4 and one.shape[1] == 2
-            mask = None if stacked else _partner(one, masks.get(split, []))
+            mask = _partner(one, masks.get(split, []))
+            stacked = mask is None and len(one.shape) == 4 and one.shape[1] == 2
             try:
                 yield Part(one, mask, stacked, not stacked and _channels_first(one, mask), split)
             except BadArray as error:
@@ -153,24 +156,22 @@ def _mask_rows(archive: ZipSource, part: Part) -> Iterator[Row]:
     return rows_of(archive, part.masks) if part.masks else iter(())
 
 
-def _holds_binary(archive: ZipSource, parts: list[Part]) -> bool:
-    """Whether all masks hold 0 and 255 alone (and 255 at least once): stops at the first other value."""
+def _looked_at(archive: ZipSource, parts: list[Part]) -> tuple[bool, bool]:
+    """Whether all masks hold 0 and 255 alone, as far as the first other value; and whether 255 was seen until there."""
     seen = False
     for part in parts:
         try:
             for row in _mask_rows(archive, part):
-                high = row == 255
+                high = row == VOID_ID
                 seen = seen or bool(high.any())
                 if not (high | (row == 0)).all():
-                    return False
+                    return False, seen
         except BadArray:
             continue  # told by name when the samples are read
-    return seen
+    return seen, seen
 
 
-def _samples(
-    archive: ZipSource, file: str, part: Part, classes: ClassList | None, binary: bool
-) -> Iterator[Labelled | Refused]:
+def _samples(archive: ZipSource, file: str, part: Part, meaning: Meaning) -> Iterator[Labelled | Refused]:
     images = rows_of(archive, part.images)
     masks = rows_of(archive, part.masks) if part.masks else None
     for index in range(part.images.shape[0]):
@@ -184,18 +185,10 @@ def _samples(
         if part.stacked:
             image, mask = image[0], image[1]
         try:
-            taken = None if mask is None else _mask(mask, classes, binary)
+            taken = None if mask is None else meaning.of(as_mask(mask))
             yield Labelled(key, Picture(_pixels(image, part.channels_first)), taken, f"{file}/{key}", part.split)
         except (BadArray, BadMask) as error:
             yield Refused(f"{file}/{key}", str(error))
-
-
-def _mask(row: Row, classes: ClassList | None, binary: bool) -> Mask:
-    mask = as_mask(row)
-    if binary:
-        mask = settle_binary(mask)
-    check_ids(mask, classes)
-    return mask
 
 
 def _pixels(row: Row, channels_first: bool) -> Row:

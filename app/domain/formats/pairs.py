@@ -9,22 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.domain.classes import ClassList
+from app.domain.classes import VOID_ID, ClassList
 from app.domain.errors import RemaskError
 from app.domain.formats.base import Found, Ignored, Labelled, Read, Refused, UnknownColours
-from app.domain.formats.colours import Table, fitted, in_words_of, read_table
+from app.domain.formats.colours import Meaning, Table, fitted, read_table
 from app.domain.formats.image_files import is_image, read_picture, size_mismatch
-from app.domain.formats.index import (
-    BINARY,
-    Colours,
-    check_ids,
-    hex_of,
-    is_binary_list,
-    open_mask,
-    pack,
-    settle_binary,
-    to_ids,
-)
+from app.domain.formats.index import Colours, hex_of, open_mask, pack, to_ids
 from app.domain.formats.layout import Pair, lay_out
 from app.domain.formats.source import Source
 from app.domain.formats.splits import lists_of
@@ -36,31 +26,19 @@ _LOOKED_AT = 64
 _NAMED = 256
 # Colours of one mask that are looked at; a mask with more is a photo.
 _SEEN = 1 << 16
-_VOID = 255
 
 
 @dataclass(frozen=True)
 class Rules:
-    """How the masks of this source are read; settled once, before the first sample.
+    """How the masks of this source are read; settled once, before the first sample."""
 
-    ``classes``: the ids that may occur, any where None; ``words``: where ids are the source's own and ``classes`` names
-    the same classes otherwise.
-    """
-
-    classes: ClassList | None
-    words: Table | None
     colours: Colours | None
-    binary: bool
+    meaning: Meaning
 
     def read(self, data: bytes) -> tuple[Mask, bytes | None]:
         """A mask file's ids, and the file itself where it is a PNG of just these. Raises BadMask or BadPicture."""
         drawn = open_mask(data)
-        mask = to_ids(drawn, self.colours)
-        if self.binary:
-            mask = settle_binary(mask)
-        if self.words is not None and self.classes is not None:
-            mask = in_words_of(mask, self.words, self.classes)
-        check_ids(mask, self.classes)
+        mask = self.meaning.of(to_ids(drawn, self.colours))
         return mask, data if drawn.exact and np.array_equal(mask, drawn.values) else None
 
 
@@ -76,9 +54,9 @@ def read(source: Source, classes: ClassList | None) -> Iterator[Read]:
     """
     layout = lay_out([name for name in source.names if is_image(name)], lists_of(source))
     table, unread = read_table(source)
-    found, rules = _settle(source, [pair.mask for pair in layout.pairs if pair.mask], table, classes)
-    if found is not None and classes is None:
-        yield Found(found)
+    rules = _settle(source, [pair.mask for pair in layout.pairs if pair.mask], table, classes)
+    if rules.meaning.found is not None:
+        yield Found(rules.meaning.found)
     yield from unread
     for name, reason in layout.refused:
         yield Refused(name, reason)
@@ -104,10 +82,8 @@ def _sample(source: Source, pair: Pair, rules: Rules) -> Labelled | Refused:
     return Labelled(pair.key, picture, mask, pair.image, pair.split, original)
 
 
-def _settle(
-    source: Source, masks: list[str], table: Table | None, given: ClassList | None
-) -> tuple[ClassList | None, Rules]:
-    """What a look at some of the masks says of all, and the source's own classes. Raises UnknownColours."""
+def _settle(source: Source, masks: list[str], table: Table | None, given: ClassList | None) -> Rules:
+    """What a look at some of the masks says of all. Raises UnknownColours."""
     step = max(1, len(masks) // _LOOKED_AT)
     ids: set[int] = set()
     coloured: list[tuple[str, set[int]]] = []
@@ -126,15 +102,10 @@ def _settle(
     colours = _colours(coloured, gray, table, given)
     if table is not None:
         table = fitted(table, ids)
-    known = given or (table.classes if table else None)
-    binary = colours is None and ids == {0, _VOID} and (known is None or is_binary_list(known))
-    own = table.classes if table else BINARY if binary else None
-    if own is not None and not binary:
-        own = own.with_ids(ids & {_VOID})
-    if given is not None:
-        from_given = colours is not None and not (table and table.colours)
-        return own, Rules(given, None if from_given else table, colours, binary)
-    return own, Rules(own and own.with_ids([_VOID]), None, colours, binary)
+        if given is not None and colours is not None and not table.colours:
+            table = None  # the colours give the ids of the given list, not the table's
+    binary = colours is None and ids == {0, VOID_ID}
+    return Rules(colours, Meaning.settled(table, given, binary, VOID_ID in ids))
 
 
 def _colours(

@@ -181,6 +181,20 @@ def test_masks_of_0_and_255_alone_are_background_and_foreground() -> None:
     assert [one.mask.tolist() for one in samples(found).values() if one.mask is not None] == [[[0, 255]], [[2, 0]]]
 
 
+def test_a_class_list_beside_the_file_is_read() -> None:
+    masks = np.array([[[0, 255]], [[0, 0]], [[0, 3]]], np.uint8)
+    data = saved({"images": np.zeros((3, 1, 2)), "masks": masks})
+    listed = b"id,name\n0,background\n2,rock\n"
+    found = list(npz.read(ZipSource(zipped([("x.npz", data), ("x.classes.csv", listed)])), None))
+    assert isinstance(found[0], Found)
+    assert [one.name for one in found[0].classes.classes] == ["background", "rock", "void"]
+    assert list(samples(found)) == ["images/00000", "images/00001"]
+    assert refusals(found) == {"x.npz/images/00002": "id 3 not in the class list"}
+    found = list(npz.read(ZipSource(zipped([("x.npz", data), ("classes.csv", b"id,name\n")])), None))
+    assert "empty" in refusals(found)["classes.csv"]
+    assert len(samples(found)) == 3
+
+
 class Evil:
     """Runs when unpickled."""
 
