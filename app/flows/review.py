@@ -77,8 +77,6 @@ def decide(
                 outcome.refused.append(Turned(sample.id, sample.key, str(error)))
         if outcome.decided:
             standing.refresh(session, [sample.id for sample in outcome.decided])
-            for sample in outcome.decided:
-                session.refresh(sample)
         else:
             session.delete(batch)
             outcome.batch = None
@@ -109,8 +107,6 @@ def undo(db: Database, batch_id: int, actor: Actor) -> Outcome:
             )
             raise Conflict(f"Batch {batch_id} can't be undone: {reason}.")
         standing.refresh(session, [sample.id for sample in outcome.decided])
-        for sample in outcome.decided:
-            session.refresh(sample)
         return outcome
 
 

@@ -72,7 +72,7 @@ def page(session: Session, dataset_id: int, filter: Filter, after: str | None = 
     value, query = _sorted(dataset_id, filter)
     if after is not None:
         query = query.where(_beyond(value, filter, *_read_cursor(after)))
-    found = session.execute(query.limit(limit + 1)).tuples().all()
+    found = session.execute(query.limit(limit + 1)).all()
     rows = [Row(*row) for row in found[:limit]]
     more = len(found) > limit
     return Page(rows, _cursor(rows[-1].value, rows[-1].sample.id) if more else None)
@@ -98,23 +98,21 @@ def order(session: Session, dataset_id: int, filter: Filter, limit: int) -> list
 def by_ids(session: Session, dataset_id: int, ids: Sequence[int]) -> list[Row]:
     """The rows of these few samples, in the order of their ids."""
     query = _unfiltered(dataset_id, Filter()).where(Sample.id.in_(ids)).order_by(Sample.id)
-    return [Row(*row) for row in session.execute(query).tuples()]
+    return [Row(*row) for row in session.execute(query)]
 
 
 def place(session: Session, dataset_id: int, filter: Filter, sample_id: int) -> tuple[int, Row | None, Row | None]:
     """(samples before this one, the previous one, the next one) in the filter's order, whether or not the sample itself
     still matches the filter."""
     value, query = _sorted(dataset_id, filter)
-    at = session.execute(_unfiltered(dataset_id, filter).where(Sample.id == sample_id)).tuples().first()
+    at = session.execute(_unfiltered(dataset_id, filter).where(Sample.id == sample_id)).first()
     if at is None:
         return 0, None, None
     here = Row(*at)
-    following = (
-        session.execute(query.where(_beyond(value, filter, here.value, here.sample.id)).limit(1)).tuples().first()
-    )
+    following = session.execute(query.where(_beyond(value, filter, here.value, here.sample.id)).limit(1)).first()
     before = ~_beyond(value, filter, here.value, here.sample.id) & (Sample.id != sample_id)
     backwards = query.where(before).order_by(None).order_by(*_order(value, filter, backwards=True)).limit(1)
-    previous = session.execute(backwards).tuples().first()
+    previous = session.execute(backwards).first()
     counted = session.scalar(select(func.count()).select_from(query.where(before).order_by(None).subquery())) or 0
     return counted, Row(*previous) if previous else None, Row(*following) if following else None
 
@@ -130,7 +128,7 @@ def histogram(session: Session, dataset_id: int, filter: Filter, bins: int = 40)
         .group_by(bin)
     )
     counts = [0] * bins
-    for index, number in session.execute(query).tuples():
+    for index, number in session.execute(query):
         counts[int(index)] = number
     return counts
 

@@ -9,9 +9,10 @@ from sqlalchemy.orm import Session
 from app.domain.actor import Actor
 from app.domain.classes import Class, ClassList, Role
 from app.domain.errors import Invalid, NotFound
-from app.store.tables import ClassVersion, Dataset
+from app.store.tables import ClassPixels, ClassVersion, Dataset, Revision, Sample
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+NAME_RULE = "A dataset's name has 1 to 64 letters, digits, dots, dashes or underscores, a letter or digit first."
 
 
 class BadName(Invalid):
@@ -38,9 +39,7 @@ def all_names(session: Session) -> list[str]:
 def find_or_create(session: Session, name: str, actor: Actor) -> Dataset:
     """The dataset of that name, made with an empty class list where it isn't there. Raises BadName."""
     if not NAME.fullmatch(name):
-        raise BadName(
-            "A dataset's name has 1 to 64 letters, digits, dots, dashes or underscores, a letter or digit first."
-        )
+        raise BadName(NAME_RULE)
     dataset = session.scalar(select(Dataset).where(Dataset.name == name))
     if dataset is None:
         dataset = Dataset(name=name, class_version=0)
@@ -77,7 +76,24 @@ def set_classes(session: Session, dataset: Dataset, listed: ClassList, actor: Ac
     return dataset.class_version
 
 
+def id_of(session: Session, name: str) -> int | None:
+    """The id of the dataset of that name, None where there is none yet."""
+    return session.scalar(select(Dataset.id).where(Dataset.name == name))
+
+
 def known_classes(session: Session, name: str) -> ClassList | None:
     """The class list of the dataset of that name, None where there is no such dataset yet."""
     dataset = session.scalar(select(Dataset).where(Dataset.name == name))
     return None if dataset is None else classes(session, dataset)
+
+
+def class_ids(session: Session, dataset_id: int) -> set[int]:
+    """The class ids that occur in any mask of the dataset, superseded ones too."""
+    query = (
+        select(ClassPixels.class_id)
+        .join(Revision, Revision.mask_id == ClassPixels.raster_id)
+        .join(Sample, Sample.id == Revision.sample_id)
+        .where(Sample.dataset_id == dataset_id)
+        .distinct()
+    )
+    return set(session.scalars(query))

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.domain.actor import Actor
@@ -67,8 +67,7 @@ def apply(session: Session, batch: Batch, sample: Sample, wish: Wish) -> Decisio
 
 def undo(session: Session, batch: Batch, decision: Decision, sample: Sample) -> Decision:
     """Restore what ``decision`` replaced. Raises Conflict where a later decision touches the sample."""
-    latest = session.scalar(select(func.max(Decision.id)).where(Decision.sample_id == sample.id))
-    if latest != decision.id:
+    if _decided_since(session, decision):
         raise Conflict("it was decided again since; undo that first")
     before = decision.before
     inverse = Decision(
@@ -76,6 +75,7 @@ def undo(session: Session, batch: Batch, decision: Decision, sample: Sample) -> 
         sample_id=sample.id,
         verb="undo",
         revision_id=decision.revision_id,
+        undoes_id=decision.id,
         before=_sample_state(sample),
     )
     if "revisions" in before:
@@ -92,19 +92,21 @@ def undo(session: Session, batch: Batch, decision: Decision, sample: Sample) -> 
     recorded = _record(session, batch, sample, inverse)
     session.flush()
     decision.undone_by_id = recorded.id
+    if decision.undoes_id is not None:  # an undo undone: what it undid stands again
+        session.get_one(Decision, decision.undoes_id).undone_by_id = None
     return recorded
 
 
 def of_batch(session: Session, batch_id: int) -> list[tuple[Decision, Sample]]:
     """A batch's decisions with their samples, in the order they were made."""
     query = select(Decision, Sample).join(Sample).where(Decision.batch_id == batch_id).order_by(Decision.id)
-    return list(session.execute(query).tuples())
+    return list(session.execute(query))
 
 
 def of_sample(session: Session, sample_id: int) -> list[tuple[Decision, Batch]]:
     """A sample's decisions with their batches, the newest first."""
     query = select(Decision, Batch).join(Batch).where(Decision.sample_id == sample_id).order_by(Decision.id.desc())
-    return list(session.execute(query).tuples())
+    return list(session.execute(query))
 
 
 def find_batch(session: Session, id: int) -> Batch:
@@ -126,6 +128,16 @@ def last_batch(session: Session, dataset_id: int, actor: Actor) -> Batch | None:
         .limit(1)
     )
     return session.scalar(query)
+
+
+def _decided_since(session: Session, decision: Decision) -> bool:
+    """Whether a later decision about the sample still stands. One that was undone since doesn't, nor does its undo."""
+    later = (
+        select(Decision.id)
+        .where(Decision.sample_id == decision.sample_id, Decision.id > decision.id, Decision.undone_by_id.is_(None))
+        .where(Decision.undoes_id.is_(None) | (Decision.undoes_id < decision.id))
+    )
+    return session.scalar(later.limit(1)) is not None
 
 
 def _sample_state(sample: Sample) -> dict[str, Any]:

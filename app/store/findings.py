@@ -93,7 +93,6 @@ def _record_groups(session: Session, dataset_id: int, check: str, groups: Iterab
     """Fingerprint -> id. A group that is found again keeps its id; one that isn't has size 0 from now on."""
     of_check = (Group.dataset_id == dataset_id, Group.check == check)
     session.execute(update(Group).where(*of_check).values(size=0, flagged=False))
-    session.expire_all()
     known = {group.fingerprint: group for group in session.scalars(select(Group).where(*of_check))}
     for found in groups:
         group = known.get(found.fingerprint)

@@ -29,7 +29,7 @@ def open_flags(
             raise NotFound(f"There is no flag {after} in this dataset.")
         behind = and_(Flag.score == last.score, tuple_(group, Flag.id) > tuple_(last.group_id or 0, last.id))
         query = query.where(or_(Flag.score < last.score, behind))
-    return list(session.execute(query).tuples())
+    return list(session.execute(query))
 
 
 def of_sample(session: Session, sample: Sample) -> list[Flag]:

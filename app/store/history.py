@@ -39,4 +39,4 @@ def entries(session: Session, dataset_id: int, before: int | None = None, limit:
     )
     if before is not None:
         query = query.where(Batch.id < before)
-    return [Entry(*row) for row in session.execute(query).tuples()]
+    return [Entry(*row) for row in session.execute(query)]

@@ -1,7 +1,7 @@
 """Work needed: written by flows in their own transaction, taken by one worker, watched by everybody."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import CursorResult, or_, select, update
@@ -83,6 +83,12 @@ def find(session: Session, job_id: int) -> Job:
     if job is None:
         raise NotFound(f"There is no job {job_id}.")
     return job
+
+
+def lively(session: Session, since: datetime) -> Sequence[Job]:
+    """Jobs under way, and those that ended at ``since`` or later; the oldest first."""
+    query = select(Job).where(or_(Job.state.not_in(ENDED), Job.finished_at >= since)).order_by(Job.id)
+    return session.scalars(query).all()
 
 
 def recent(session: Session, dataset_id: int | None = None, limit: int = 50) -> list[Job]:

@@ -69,11 +69,11 @@ def known(session: Session, dataset_id: int, keys: Sequence[str]) -> dict[str, K
         select(Sample, Raster.pixel_hash)
         .join(Raster, Raster.id == Sample.image_id)
         .where(Sample.dataset_id == dataset_id, Sample.key.in_(keys))
-    ).tuples()
+    )
     found = {sample.id: (sample, hash) for sample, hash in rows}
     masks: dict[int, set[str]] = {id: set() for id in found}
     query = select(Revision.sample_id, Raster.pixel_hash).join(Raster, Raster.id == Revision.mask_id)
-    for id, hash in session.execute(query.where(Revision.sample_id.in_(found))).tuples():
+    for id, hash in session.execute(query.where(Revision.sample_id.in_(found))):
         masks[id].add(hash)
     return {sample.key: Known(sample, hash, frozenset(masks[id])) for id, (sample, hash) in found.items()}
 

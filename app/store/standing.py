@@ -1,9 +1,11 @@
 """Where samples stand: the derived columns status, worst and worst_check, made anew from the rows."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
 
 from app.domain.status import Facts, status_of
 from app.store.tables import Flag, Raster, Revision, Sample
@@ -28,7 +30,7 @@ def _refresh_chunk(session: Session, ids: Sequence[int]) -> int:
     changed_pixels = _changed(session, ids)
     columns = (Sample.id, Sample.current_id, Sample.confirmed_id, Sample.excluded)
     derived = (Sample.status, Sample.worst, Sample.worst_check)
-    values = []
+    values = {}
     for id, current, confirmed, excluded, *was in session.execute(select(*columns, *derived).where(Sample.id.in_(ids))):
         count, worst, check = flags.get(id, (0, 0.0, None))
         facts = Facts(
@@ -39,19 +41,21 @@ def _refresh_chunk(session: Session, ids: Sequence[int]) -> int:
             confirmed=current is not None and confirmed == current,
             changed=id in changed_pixels,
         )
-        stands = [str(status_of(facts)), worst, check]
-        if stands != was:
-            values.append({"at": id, "to_status": stands[0], "to_worst": worst, "to_check": check})
+        stands = {"status": str(status_of(facts)), "worst": worst, "worst_check": check}
+        if list(stands.values()) != was:
+            values[id] = stands
     if values:
-        table = Sample.__table__
-        statement = (
-            update(table)  # type: ignore[arg-type]
-            .where(table.c.id == bindparam("at"))
-            .values(status=bindparam("to_status"), worst=bindparam("to_worst"), worst_check=bindparam("to_check"))
-        )
-        session.connection().execute(statement, values)
-        session.expire_all()
+        session.execute(update(Sample), [{"id": id, **stands} for id, stands in values.items()])
+        _tell_loaded(session, values)
     return len(values)
+
+
+def _tell_loaded(session: Session, values: dict[int, dict[str, Any]]) -> None:
+    """Let the samples that the session holds know of a bulk update, which goes past them."""
+    for one in session.identity_map.values():
+        if isinstance(one, Sample) and one.id in values:
+            for name, value in values[one.id].items():
+                set_committed_value(one, name, value)
 
 
 def _open_flags(session: Session, ids: Sequence[int]) -> dict[int, tuple[int, float, str]]:
@@ -74,6 +78,6 @@ def _changed(session: Session, ids: Sequence[int]) -> set[int]:
     """Samples whose current mask has other pixels than their first imported one, or no import at all."""
     hash_of = select(Revision.sample_id, Raster.pixel_hash).join(Raster, Raster.id == Revision.mask_id)
     imports = select(func.min(Revision.id)).where(Revision.sample_id.in_(ids), Revision.source == "import")
-    imported = dict(session.execute(hash_of.where(Revision.id.in_(imports.group_by(Revision.sample_id)))).tuples())
-    current = session.execute(hash_of.where(Revision.sample_id.in_(ids), Revision.state == "current")).tuples()
+    imported = dict(session.execute(hash_of.where(Revision.id.in_(imports.group_by(Revision.sample_id)))).all())
+    current = session.execute(hash_of.where(Revision.sample_id.in_(ids), Revision.state == "current"))
     return {id for id, hash in current if imported.get(id) != hash}

@@ -29,7 +29,7 @@ class Share:
 def by_status(session: Session, dataset_id: int) -> dict[str, int]:
     """Every status with its number of samples, in the order of precedence; zeros too."""
     query = select(Sample.status, func.count()).where(Sample.dataset_id == dataset_id).group_by(Sample.status)
-    counts = dict(session.execute(query).tuples())
+    counts = dict(session.execute(query).all())
     return {status.value: counts.get(status.value, 0) for status in Status}
 
 
@@ -42,14 +42,14 @@ def by_check(session: Session, dataset_id: int) -> dict[str, int]:
         .where(Flag.revision_id.is_(None) | (Flag.revision_id == Sample.current_id))
         .group_by(Flag.check)
     )
-    return dict(session.execute(query).tuples().all())
+    return dict(session.execute(query).all())
 
 
 def by_split(session: Session, dataset_id: int) -> dict[str, int]:
     """Samples by split; those without one under ``none``."""
     split = func.coalesce(Sample.split, "none")
     query = select(split, func.count()).where(Sample.dataset_id == dataset_id).group_by(split).order_by(split)
-    return dict(session.execute(query).tuples().all())
+    return dict(session.execute(query).all())
 
 
 def by_size(session: Session, dataset_id: int) -> list[Size]:
@@ -62,7 +62,7 @@ def by_size(session: Session, dataset_id: int) -> list[Size]:
         .group_by(*size)
         .order_by(func.count().desc())
     )
-    return [Size(*row) for row in session.execute(query).tuples()]
+    return [Size(*row) for row in session.execute(query)]
 
 
 def by_class(session: Session, dataset_id: int) -> list[Share]:
@@ -74,7 +74,7 @@ def by_class(session: Session, dataset_id: int) -> list[Share]:
         .group_by(ClassPixels.class_id)
         .order_by(ClassPixels.class_id)
     )
-    return [Share(*row) for row in session.execute(query).tuples()]
+    return [Share(*row) for row in session.execute(query)]
 
 
 def all_datasets(session: Session) -> list[tuple[Dataset, int, int]]:
@@ -85,4 +85,4 @@ def all_datasets(session: Session) -> list[tuple[Dataset, int, int]]:
         .group_by(Dataset.id)
         .order_by(Dataset.name)
     )
-    return list(session.execute(query).tuples())
+    return list(session.execute(query))

@@ -186,6 +186,7 @@ class Decision(Base):
     verb: Mapped[str] = mapped_column(String(12))
     revision_id: Mapped[int | None] = mapped_column(ForeignKey("revision.id"))
     before: Mapped[dict[str, Any]]
+    undoes_id: Mapped[int | None] = mapped_column(ForeignKey("decision.id"))
     undone_by_id: Mapped[int | None] = mapped_column(ForeignKey("decision.id"))
 
 

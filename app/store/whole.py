@@ -24,7 +24,7 @@ class Whole:
 
 def find(session: Session, sample_id: int) -> Whole:
     """Raises NotFound."""
-    row = session.execute(_query().where(Sample.id == sample_id)).tuples().first()
+    row = session.execute(_query().where(Sample.id == sample_id)).first()
     if row is None:
         raise NotFound(f"There is no sample with id {sample_id}.")
     return Whole(*row)
@@ -35,7 +35,7 @@ def after(session: Session, dataset_id: int, last: int, curated: bool = False) -
     query = _query().where(Sample.dataset_id == dataset_id, Sample.id > last).order_by(Sample.id).limit(CHUNK)
     if curated:
         query = query.where(Sample.excluded.is_(False))
-    return [Whole(*row) for row in session.execute(query).tuples()]
+    return [Whole(*row) for row in session.execute(query)]
 
 
 def walk(session: Session, dataset_id: int, curated: bool) -> Iterator[Whole]:

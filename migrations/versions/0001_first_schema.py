@@ -244,10 +244,12 @@ def upgrade() -> None:
         sa.Column("verb", sa.String(length=12), nullable=False),
         sa.Column("revision_id", sa.Integer(), nullable=True),
         sa.Column("before", sa.JSON(), nullable=False),
+        sa.Column("undoes_id", sa.Integer(), nullable=True),
         sa.Column("undone_by_id", sa.Integer(), nullable=True),
         sa.ForeignKeyConstraint(["batch_id"], ["batch.id"], name=op.f("fk_decision_batch_id")),
         sa.ForeignKeyConstraint(["revision_id"], ["revision.id"], name=op.f("fk_decision_revision_id")),
         sa.ForeignKeyConstraint(["sample_id"], ["sample.id"], name=op.f("fk_decision_sample_id")),
+        sa.ForeignKeyConstraint(["undoes_id"], ["decision.id"], name=op.f("fk_decision_undoes_id")),
         sa.ForeignKeyConstraint(["undone_by_id"], ["decision.id"], name=op.f("fk_decision_undone_by_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_decision")),
     )
