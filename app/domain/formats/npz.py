@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.domain.classes import VOID_ID, ClassList
-from app.domain.formats.base import Found, Ignored, Labelled, Read, Refused
+from app.domain.formats.base import Expected, Found, Ignored, Labelled, Read, Refused
 from app.domain.formats.colours import Meaning, read_table
 from app.domain.formats.image_files import is_image
 from app.domain.formats.npy import Array, BadArray, Row, open_archive, read_header, rows_of
@@ -79,6 +79,7 @@ def read(source: Source, classes: ClassList | None) -> Iterator[Read]:
         meaning = Meaning.settled(table, classes, binary, void)
         if meaning.found is not None:
             yield Found(meaning.found)
+        yield Expected(sum(part.images.shape[0] for part in parts))
         for part in parts:
             yield from _samples(archive, file, part, meaning)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from app.domain.classes import VOID_ID, ClassList
 from app.domain.errors import RemaskError
-from app.domain.formats.base import Found, Ignored, Labelled, Read, Refused, UnknownColours
+from app.domain.formats.base import Expected, Found, Ignored, Labelled, Read, Refused, UnknownColours
 from app.domain.formats.colours import Meaning, Table, fitted, read_table
 from app.domain.formats.image_files import is_image, read_picture, size_mismatch
 from app.domain.formats.index import Colours, hex_of, open_mask, pack, to_ids
@@ -57,6 +57,7 @@ def read(source: Source, classes: ClassList | None) -> Iterator[Read]:
     rules = _settle(source, [pair.mask for pair in layout.pairs if pair.mask], table, classes)
     if rules.meaning.found is not None:
         yield Found(rules.meaning.found)
+    yield Expected(len(layout.pairs))
     yield from unread
     for name, reason in layout.refused:
         yield Refused(name, reason)

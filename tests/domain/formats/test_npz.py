@@ -16,7 +16,7 @@ from hypothesis.extra import numpy as hnp
 
 from app.domain.classes import ClassList, named
 from app.domain.formats import npz
-from app.domain.formats.base import Found, Ignored, Labelled, Read, Refused
+from app.domain.formats.base import Expected, Found, Ignored, Labelled, Read, Refused
 from app.domain.formats.npy import Array
 from app.domain.formats.source import FolderSource, Source, ZipSource, open_source
 from tests.domain.formats.test_source import zipped
@@ -285,7 +285,9 @@ def test_memory_stays_flat() -> None:
 def test_the_replica_of_the_course_set() -> None:
     kinds: Counter[str] = Counter()
     ids: set[int] = set()
-    for one in npz.read(open_source(shared("data/mars_replica")), None):
+    expected, *read = npz.read(open_source(shared("data/mars_replica")), None)
+    assert expected == Expected(3615)
+    for one in read:
         assert isinstance(one, Labelled)
         assert one.picture.pixels.shape == (64, 128)
         kinds[one.key.split("/")[0]] += 1

@@ -15,7 +15,7 @@ from PIL import Image
 
 from app.domain.classes import ClassList, named
 from app.domain.formats import pairs
-from app.domain.formats.base import Found, Ignored, Labelled, Refused, UnknownColours
+from app.domain.formats.base import Expected, Ignored, Labelled, Refused, UnknownColours
 from app.domain.formats.source import Source, ZipSource, open_source
 from app.domain.mask import encode_png
 from tests.domain.formats.test_source import zipped
@@ -44,7 +44,7 @@ class Outcome:
 
 
 def take(source: Source, classes: ClassList | None = None) -> Outcome:
-    out = Outcome()
+    out, expected = Outcome(), -1
     for one in pairs.read(source, classes):
         if isinstance(one, Labelled):
             assert one.key not in out.samples
@@ -55,10 +55,12 @@ def take(source: Source, classes: ClassList | None = None) -> Outcome:
             out.refused[one.file] = one.reason
         elif isinstance(one, Ignored):
             out.ignored.append(one.what)
+        elif isinstance(one, Expected):
+            expected = one.count
         else:
-            assert isinstance(one, Found)
             assert out == Outcome(), "classes come first"
             out.classes = one.classes
+    assert len(out.samples) <= expected <= len(out.samples) + len(out.refused)
     return out
 
 
