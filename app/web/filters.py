@@ -1,5 +1,6 @@
 """The filter in a URL: the same names on the grid, on a sample's page and in the API."""
 
+import math
 from typing import Annotated
 
 from fastapi import Depends, Query
@@ -77,13 +78,19 @@ def as_query(filter: Filter) -> dict[str, str]:
 
 def _share(text: str, name: str) -> float | None:
     try:
-        return float(text) if text else None
+        value = float(text) if text else None
     except ValueError:
-        raise BadFilter(f"{name} has to be a number from 0 to 1.") from None
+        value = math.nan
+    if value is not None and not 0 <= value <= 1:
+        raise BadFilter(f"{name} has to be a number from 0 to 1.")
+    return value
 
 
 def _whole(text: str, name: str) -> int | None:
     try:
-        return int(text) if text else None
+        value = int(text) if text else None
     except ValueError:
-        raise BadFilter(f"{name} has to be a whole number.") from None
+        value = -1
+    if value is not None and not 0 <= value < 1 << 63:
+        raise BadFilter(f"{name} has to be a whole number.")
+    return value

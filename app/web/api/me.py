@@ -1,0 +1,37 @@
+"""Who decides: the name that decisions are saved under."""
+
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, Field
+
+from app.domain.actor import person
+from app.web.deps import REVIEWER, Reviewer
+
+router = APIRouter(tags=["me"])
+_FOR_A_YEAR = 31_536_000
+
+
+class Me(BaseModel):
+    name: str = Field(min_length=1, max_length=120, pattern=r"\S", examples=["Ada"])
+
+
+@router.get("/me")
+def me(actor: Reviewer) -> Me:
+    """The name in force: header X-Reviewer (percent-encoded), else the cookie, else the system user's."""
+    return Me(name=actor.name)
+
+
+@router.put("/me")
+def put_me(request: Request, body: Me, response: Response) -> Me:
+    """Keep another name in this browser's cookie."""
+    name = person(body.name).name
+    response.set_cookie(
+        REVIEWER,
+        quote(name, safe=""),
+        max_age=_FOR_A_YEAR,
+        httponly=True,
+        samesite="strict",
+        secure=request.url.scheme == "https",
+    )
+    return Me(name=name)

@@ -1,0 +1,196 @@
+"""Images and masks as pictures. What a URL with its ``v`` shows never changes, so browsers keep it."""
+
+import gzip
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+from sqlalchemy.orm import Session
+
+from app.domain.errors import NotFound
+from app.store import blobs, datasets, rasters, revisions, samples
+from app.store.tables import Dataset, Raster, Revision, Sample
+from app.web import drawing
+from app.web.deps import Id, Read
+
+CACHE_BYTES = 64 << 20
+_EXTENSIONS = {"jpeg": "jpg", "tiff": "tif"}
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+Size = Annotated[int | None, Query(ge=16, le=4096, description="Longest side in pixels; without it, full size.")]
+Version = Annotated[str | None, Query(max_length=200, description="The `v` of a media URL that the API gave.")]
+
+
+class Cache:
+    """The pictures drawn last, as encoded bytes, up to ``limit`` bytes in all."""
+
+    def __init__(self, limit: int = CACHE_BYTES) -> None:
+        self._limit = limit
+        self._held = 0
+        self._lock = threading.Lock()
+        self._entries: OrderedDict[str, tuple[bytes, str]] = OrderedDict()
+
+    def get(self, key: str, draw: Callable[[], tuple[bytes, str]]) -> tuple[bytes, str]:
+        """(bytes, media type) under ``key``, drawn now where they aren't there."""
+        with self._lock:
+            if key in self._entries:
+                self._entries.move_to_end(key)
+                return self._entries[key]
+        entry = draw()
+        with self._lock:
+            if key not in self._entries and len(entry[0]) <= self._limit // 4:
+                self._entries[key] = entry
+                self._held += len(entry[0])
+                while self._held > self._limit:
+                    _, (dropped, _) = self._entries.popitem(last=False)
+                    self._held -= len(dropped)
+        return entry
+
+
+def _pictures(what: str, *types: str) -> dict[int | str, dict[str, object]]:
+    return {
+        200: {"description": what, "content": dict.fromkeys(types or ("image/png",), _BINARY)},
+        304: {"description": "Unchanged: the ETag is the one in If-None-Match."},
+        "default": {
+            "description": "What went wrong, in a sentence.",
+            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        },
+    }
+
+
+router = APIRouter(prefix="/media", tags=["media"], default_response_class=Response)
+
+
+@router.get(
+    "/samples/{sample}/image.png", responses=_pictures("The image, 8 bit.", "image/png", "image/jpeg", "image/webp")
+)
+def image(request: Request, session: Read, sample: Id, size: Size = None, v: Version = None) -> Response:
+    """The image to look at: 8-bit PNG, JPEG and WebP as they came, anything else stretched to 8 bit, as PNG."""
+    raster = _image_of(session, samples.find(session, sample))
+
+    def draw() -> tuple[bytes, str]:
+        if size is None and raster.blob is not None:
+            original = blobs.get(session, raster.blob)
+            if drawing.passes_through(original, raster.codec, raster.dtype):
+                return original, f"image/{raster.codec}"
+        return drawing.png(drawing.picture(rasters.pixels(session, raster), size)), "image/png"
+
+    return _picture(request, raster.pixel_hash[:16], f"image {raster.id}", size, v, draw)
+
+
+@router.get("/samples/{sample}/original", responses=_pictures("The file.", "application/octet-stream"))
+def original(request: Request, session: Read, sample: Id) -> Response:
+    """The bytes of the image as they were uploaded; of one that came in an array, a file without loss."""
+    one = samples.find(session, sample)
+    raster = _image_of(session, one)
+    if raster.blob is None:
+        raise NotFound("This image is kept in tiles; its file is not there as one piece.")
+    tag = f'"{raster.blob}"'
+    name = one.key.rsplit("/", 1)[-1]
+    suffix = f".{_EXTENSIONS.get(raster.codec, raster.codec)}"
+    headers = _caching(tag, False) | {"Content-Disposition": attachment(name if "." in name else name + suffix)}
+    if _unchanged(request, tag):
+        return Response(status_code=304, headers=headers)
+    return Response(blobs.get(session, raster.blob), media_type="application/octet-stream", headers=headers)
+
+
+@router.get("/revisions/{revision}/mask.png", responses=_pictures("The mask in the colours of its classes."))
+def mask_png(request: Request, session: Read, revision: Id, size: Size = None, v: Version = None) -> Response:
+    """The mask as a palette PNG: index = class id, colours of the class list in force. RGB where ids pass 255."""
+    raster, dataset = _mask_of(session, revisions.find(session, revision))
+
+    def draw() -> tuple[bytes, str]:
+        classes = datasets.classes(session, dataset)
+        return drawing.png(drawing.coloured(rasters.mask(session, raster), classes, size)), "image/png"
+
+    tag = f"{raster.pixel_hash[:16]}.{dataset.class_version}"
+    return _picture(request, tag, f"mask {raster.id} {dataset.id}", size, v, draw)
+
+
+@router.get("/revisions/{revision}/mask.bin", responses=_pictures("The ids.", "application/octet-stream"))
+def mask_bin(request: Request, session: Read, revision: Id, v: Version = None) -> Response:
+    """The class ids row by row, little-endian; headers X-Mask-Dtype (uint8 or uint16), X-Mask-Width, X-Mask-Height."""
+    raster, _ = _mask_of(session, revisions.find(session, revision))
+    tag = f'"{raster.pixel_hash}"'
+    headers = _caching(tag, v is not None and raster.pixel_hash.startswith(v.split(".")[0] or "-")) | {
+        "X-Mask-Dtype": raster.dtype,
+        "X-Mask-Width": str(raster.width),
+        "X-Mask-Height": str(raster.height),
+        "Vary": "Accept-Encoding",
+    }
+    if _unchanged(request, tag):
+        return Response(status_code=304, headers=headers)
+    mask = rasters.mask(session, raster)
+    data = mask.astype(mask.dtype.newbyteorder("<"), copy=False).tobytes()
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        data = gzip.compress(data, compresslevel=3, mtime=0)
+        headers["Content-Encoding"] = "gzip"
+    return Response(data, media_type="application/octet-stream", headers=headers)
+
+
+@router.get("/samples/{sample}/overlay.png", responses=_pictures("The image under its mask."))
+def overlay(
+    request: Request,
+    session: Read,
+    sample: Id,
+    opacity: Annotated[float, Query(ge=0, le=1, description="How much the mask covers.")] = 0.5,
+    size: Size = None,
+    v: Version = None,
+) -> Response:
+    """The image under its current mask; background classes are left clear."""
+    one = samples.find(session, sample)
+    raster = _image_of(session, one)
+    current = revisions.find(session, one.current_id) if one.current_id is not None else None
+    mask, dataset = _mask_of(session, current) if current else (None, session.get_one(Dataset, one.dataset_id))
+
+    def draw() -> tuple[bytes, str]:
+        ids = rasters.mask(session, mask) if mask is not None else None
+        classes = datasets.classes(session, dataset)
+        return drawing.png(drawing.overlay(rasters.pixels(session, raster), ids, classes, opacity, size)), "image/png"
+
+    over = mask.pixel_hash[:16] if mask is not None else "none"
+    tag = f"{raster.pixel_hash[:16]}.{over}.{dataset.class_version}.{round(opacity * 255)}"
+    return _picture(request, tag, f"overlay {raster.id} {dataset.id}", size, v, draw)
+
+
+def attachment(name: str) -> str:
+    """A Content-Disposition that saves under ``name``, with nothing in it that leads elsewhere (RFC 6266)."""
+    safe = re.sub(r"[\x00-\x1f\x7f/\\:*?\"<>|]+", "_", name).strip(". ")[-120:] or "file"
+    plain = re.sub(r"[^A-Za-z0-9._ -]", "_", safe)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(safe, safe='')}"
+
+
+def _image_of(session: Session, sample: Sample) -> Raster:
+    return session.get_one(Raster, sample.image_id)
+
+
+def _mask_of(session: Session, revision: Revision) -> tuple[Raster, Dataset]:
+    sample = session.get_one(Sample, revision.sample_id)
+    return session.get_one(Raster, revision.mask_id), session.get_one(Dataset, sample.dataset_id)
+
+
+def _picture(
+    request: Request, tag: str, key: str, size: int | None, v: str | None, draw: Callable[[], tuple[bytes, str]]
+) -> Response:
+    """``tag`` names the content; ``key`` and ``tag`` and ``size`` together one drawing of it."""
+    etag = f'"{tag}-{size or "full"}"'
+    headers = _caching(etag, v == tag)
+    if _unchanged(request, etag):
+        return Response(status_code=304, headers=headers)
+    cache: Cache = request.app.state.thumbs
+    data, media_type = cache.get(f"{key} {etag}", draw) if size is not None else draw()
+    return Response(data, media_type=media_type, headers=headers)
+
+
+def _caching(etag: str, for_good: bool) -> dict[str, str]:
+    kept = "private, max-age=31536000, immutable" if for_good else "private, no-cache"
+    return {"ETag": etag, "Cache-Control": kept}
+
+
+def _unchanged(request: Request, etag: str) -> bool:
+    asked = request.headers.get("if-none-match", "")
+    return asked.strip() == "*" or etag in (one.strip().removeprefix("W/") for one in asked.split(","))
