@@ -6,6 +6,7 @@ benchmark ignores are void, and so is 255 (license plate, ignored). There is no 
 and city; the folder is the split. Pictures without annotation are unlabelled.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
@@ -13,9 +14,9 @@ import numpy as np
 
 from app.domain.classes import Class, ClassList, Role, named
 from app.domain.errors import RemaskError
-from app.domain.formats.base import Found, Ignored, Labelled, Read, Refused
+from app.domain.formats.base import Found, Labelled, Read, Refused
 from app.domain.formats.colours import Table, in_words_of
-from app.domain.formats.frames import BadDocument, Frames, split_in
+from app.domain.formats.frames import BadDocument, Frames, ignored, split_in
 from app.domain.formats.image_files import is_image, size_mismatch
 from app.domain.formats.index import Drawn, check_ids, open_mask, pack, to_ids
 from app.domain.formats.source import Source
@@ -92,8 +93,7 @@ def read(source: Source, classes: ClassList | None) -> Iterator[Read]:
             yield _sample(frames, image, files.get(kind or ""), kind or "", own, classes)
     for files in annotations.values():
         yield Refused(min(files.values()), "its image is not in the source")
-    if others:
-        yield Ignored(f"{others} annotations in another form than {kind}")
+    yield from ignored(+Counter({f"annotation of a form other than {kind}": others}))
 
 
 def _table(trained: bool) -> Table:

@@ -16,31 +16,20 @@ from app.domain.classes import ClassList, Role
 from app.domain.errors import RemaskError
 from app.domain.formats import rle
 from app.domain.formats.base import Found, Read, Refused
-from app.domain.formats.frames import BadDocument, Frames, ignored, read_json, split_in, stated_size
+from app.domain.formats.frames import BadDocument, Frames, ignored, peek, read_json, split_in, stated_size
 from app.domain.formats.instances import Category, Draw, Instance, Legend, by_area, listed, sample
 from app.domain.formats.polygon import BadPolygon, points_of, polygon_bounds
 from app.domain.formats.source import Source
 
 NAME = "coco"
 _ORDER = ("instances", "", "stuff", "person_keypoints", "labels", "captions", "image_info")
-_PEEKED = 20
 
 
 def detect(source: Source) -> bool:
     return any(
         _is_results(head) or (b'"images"' in head and b'"annotations"' in head and b'"segments_info"' not in head)
-        for head in documents(source)
+        for head in peek(source, "*.json")
     )
-
-
-def documents(source: Source) -> Iterator[bytes]:
-    """The bytes of the likeliest annotation files: those nearest to the root, a few at most."""
-    names = sorted(source.match("*.json"), key=lambda name: (name.count("/"), name))
-    for name in names[:_PEEKED]:
-        try:
-            yield source.read(name)
-        except RemaskError:
-            continue
 
 
 @dataclass(frozen=True)
@@ -116,7 +105,7 @@ def _samples(
     again = 0
     for image in document["images"]:
         wanted = str(image.get("file_name", ""))
-        shapes = annotations.pop(image_id(image), [])
+        shapes = annotations.pop(plain(image.get("id")), [])
         if seen.setdefault(f"{split}/{wanted}", file.name) != file.name:
             again += 1
             continue
@@ -162,10 +151,9 @@ def categories_of(document: dict[str, Any]) -> Iterator[Category]:
         )
 
 
-def image_id(image: dict[str, Any]) -> Hashable:
-    """An image's id, or an annotation's image_id."""
-    value = image.get("image_id", image.get("id"))
-    return value if isinstance(value, (int, str)) else None
+def plain(id: object) -> Hashable:
+    """An id as a file states it, or None where it is neither a number nor a text."""
+    return id if isinstance(id, (int, str)) else None
 
 
 def index(document: dict[str, Any], counts: Counter[str]) -> dict[Hashable, list[dict[str, Any]]]:
@@ -175,7 +163,8 @@ def index(document: dict[str, Any], counts: Counter[str]) -> dict[Hashable, list
         if "keypoints" in one:
             counts["skeleton"] += 1
         if _has_mask(one):
-            out.setdefault(image_id({"image_id": one.get("image_id")}), []).append(one)
+            if _without_slivers(one, counts):
+                out.setdefault(plain(one.get("image_id")), []).append(one)
         elif "keypoints" not in one:
             counts["caption" if "caption" in one else "box" if one.get("bbox") else "label"] += 1
     return out
@@ -184,7 +173,7 @@ def index(document: dict[str, Any], counts: Counter[str]) -> dict[Hashable, list
 def hints_of(name: str) -> tuple[list[str], str | None]:
     """Folders that a file's pictures may lie in (``instances_train2017`` -> train2017, train), and its split."""
     path, split = PurePosixPath(name), split_in(name)
-    hints = [path.stem, path.stem.rpartition("_")[2], split or "", *reversed(path.parts[:-2]), "images"]
+    hints = [path.stem, path.stem.rpartition("_")[2], split or "", *reversed(path.parts[:-1]), "images"]
     return [hint for hint in hints if hint], split
 
 
@@ -201,7 +190,7 @@ def segmentation_bounds(segmentation: object, height: int, width: int) -> rle.Bo
 def _drawing(shapes: Sequence[dict[str, Any]]) -> Draw:
     def draw(height: int, width: int) -> list[Instance]:
         return by_area(
-            (one.get("category_id"), segmentation_bounds(one["segmentation"], height, width)) for one in shapes
+            (plain(one.get("category_id")), segmentation_bounds(one["segmentation"], height, width)) for one in shapes
         )
 
     return draw
@@ -209,6 +198,16 @@ def _drawing(shapes: Sequence[dict[str, Any]]) -> Draw:
 
 def _has_mask(annotation: dict[str, Any]) -> bool:
     return bool(annotation.get("segmentation"))
+
+
+def _without_slivers(annotation: dict[str, Any], counts: Counter[str]) -> bool:
+    """Drops polygons of one or two points, which have no area; whether any mask is left."""
+    parts = annotation["segmentation"]
+    if isinstance(parts, list) and isinstance(parts[0], list):
+        kept = [part for part in parts if not isinstance(part, list) or len(part) >= 6]
+        counts["polygon of fewer than three points"] += len(parts) - len(kept)
+        annotation["segmentation"] = kept
+    return bool(annotation["segmentation"])
 
 
 def _is_results(head: bytes) -> bool:

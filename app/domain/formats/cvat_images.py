@@ -20,7 +20,7 @@ from app.domain.classes import ClassList
 from app.domain.errors import RemaskError
 from app.domain.formats import rle
 from app.domain.formats.base import Found, Labelled, Read, Refused
-from app.domain.formats.frames import BadDocument, Frames, ignored, split_in, stated_size
+from app.domain.formats.frames import BadDocument, Frames, ignored, peek, split_in, stated_size
 from app.domain.formats.instances import Category, Draw, Instance, Legend, Rgb, numbered, sample
 from app.domain.formats.polygon import ellipse_points, points_of, polygon_bounds
 from app.domain.formats.source import Source
@@ -46,13 +46,14 @@ class _Contents:
 
 
 def detect(source: Source) -> bool:
-    return any(b"<annotations" in head for _, head in _documents(source))
+    return any(b"<annotations" in head[:4096] for head in peek(source, "*.xml"))
 
 
 def read(source: Source, classes: ClassList | None) -> Iterator[Read]:
     contents: dict[str, _Contents] = {}
-    for name, data in _documents(source):
+    for name in source.match("*.xml"):
         try:
+            data = source.read(name)
             if b"<annotations" in data[:4096]:
                 contents[name] = _survey(data)
         except RemaskError as error:
@@ -69,14 +70,6 @@ def read(source: Source, classes: ClassList | None) -> Iterator[Read]:
         for image in _images(source.read(name)):
             yield _sample(frames, legend, one, image, counts)
     yield from ignored(counts)
-
-
-def _documents(source: Source) -> Iterator[tuple[str, bytes]]:
-    for name in source.match("*.xml"):
-        try:
-            yield name, source.read(name)
-        except RemaskError:
-            continue
 
 
 def _elements(data: bytes) -> Iterator[Element]:
@@ -123,11 +116,15 @@ def _sample(frames: Frames, legend: Legend, one: _Contents, image: Element, coun
         if child.tag in _OTHERS:
             counts[_OTHERS[child.tag]] += 1
     subset = image.get("subset") or one.subset or ""
+    try:
+        size = stated_size(_number(image, "width"), _number(image, "height"))
+    except BadDocument as error:
+        return Refused(image.get("name", ""), str(error))
     return sample(
         frames,
         legend,
         image.get("name", ""),
-        size=stated_size(_number(image, "width"), _number(image, "height")),
+        size=size,
         split=split_in(subset) if subset else None,
         hints=["images", subset],
         draw=_drawing([child for child in image if child.tag in _AREAS]) if one.shapes else None,

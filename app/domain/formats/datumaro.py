@@ -15,8 +15,7 @@ from app.domain.classes import ClassList
 from app.domain.errors import RemaskError
 from app.domain.formats import rle
 from app.domain.formats.base import Found, Labelled, Read, Refused
-from app.domain.formats.coco import documents
-from app.domain.formats.frames import BadDocument, Frames, ignored, read_json, split_in, stated_size
+from app.domain.formats.frames import BadDocument, Frames, ignored, peek, read_json, split_in, stated_size
 from app.domain.formats.instances import Category, Draw, Instance, Legend, NotInClasses, Rgb, numbered, sample
 from app.domain.formats.polygon import points_of, polygon_bounds
 from app.domain.formats.source import Source
@@ -29,7 +28,9 @@ _WORDS = {
 
 
 def detect(source: Source) -> bool:
-    return any(b'"items"' in head and b'"categories"' in head and b'"images"' not in head for head in documents(source))
+    return any(
+        b'"items"' in head and b'"categories"' in head and b'"images"' not in head for head in peek(source, "*.json")
+    )
 
 
 def read(source: Source, classes: ClassList | None) -> Iterator[Read]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from app.domain.errors import Invalid
+from app.domain.errors import Invalid, RemaskError
 from app.domain.formats.base import Ignored
 from app.domain.formats.image_files import is_image, read_picture
 from app.domain.formats.source import Source
@@ -17,11 +17,12 @@ from app.domain.picture import Picture
 
 # Folders that hold pictures and say nothing about them; they are left out of a sample's key.
 _HOLDERS = frozenset(
-    ("images", "image", "imgs", "img", "jpegimages", "leftimg8bit", "imgsfine", "input_images", "data")
+    ("images", "image", "imgs", "img", "jpegimages", "leftimg8bit", "imgsfine", "input_images", "data", "default")
 )
 _PLURALS = {"box": "boxes"}
 # Annotation files are held whole while they are read, and parsed they take about ten times their size.
-MAX_DOCUMENT = 1 << 30
+MAX_DOCUMENT = 512 << 20
+_PEEKED = 20
 
 
 class BadDocument(Invalid):
@@ -31,13 +32,22 @@ class BadDocument(Invalid):
 def read_json(source: Source, name: str) -> Any:
     """What a JSON file holds. Raises BadDocument, or BadSource where the bytes can't be had."""
     if source.size(name) > MAX_DOCUMENT:
-        raise BadDocument(f"unreadable JSON: over {MAX_DOCUMENT >> 30} GiB")
+        raise BadDocument(f"unreadable JSON: over {MAX_DOCUMENT >> 20} MiB")
     try:
         return json.loads(source.read(name).decode("utf-8-sig"))
     except RecursionError:
         raise BadDocument("unreadable JSON: nested too deeply") from None
     except ValueError as error:  # also bad UTF-8 and numbers of thousands of digits
         raise BadDocument(f"unreadable JSON: {error}") from None
+
+
+def peek(source: Source, pattern: str) -> Iterator[bytes]:
+    """The bytes of the likeliest annotation files, to tell a format by: those nearest to the root, a few at most."""
+    for name in sorted(source.match(pattern), key=lambda name: (name.count("/"), name))[:_PEEKED]:
+        try:
+            yield source.read(name)
+        except RemaskError:
+            continue
 
 
 def wrapper(names: Sequence[str]) -> int:
@@ -64,8 +74,8 @@ class Frames:
     def find(self, wanted: str, hints: Sequence[str] = ()) -> str:
         """The name in the source of the picture that a file calls ``wanted``.
 
-        The longest tail of the path that matches decides, so absolute and foreign paths are found too; a missing or
-        another extension is allowed. Among several, those whose folders hold one of ``hints`` (a split) come first.
+        The longest tail of the path that matches decides, so absolute and foreign paths are found too; a name without
+        extension means any. Among several, those whose folders hold one of ``hints`` (a split) come first.
         Raises BadDocument where there is none, or where it could be several.
         """
         parts = [part for part in wanted.replace("\\", "/").split("/") if part not in ("", ".", "..")]
@@ -75,14 +85,9 @@ class Frames:
             return "/".join(parts)
         last = parts[-1].lower()
         found = self._by_stem.get(PurePosixPath(last).stem if is_image(last) else last, [])
-        for matches in (
-            lambda name: name.endswith("/" + "/".join(parts)),
-            lambda name: PurePosixPath(name).name.lower() == last,
-            lambda _: True,
-        ):
-            if any(matches(name) for name in found):
-                found = [name for name in found if matches(name)]
-                break
+        if is_image(last):
+            found = [name for name in found if PurePosixPath(name).name.lower() == last]
+        found = [name for name in found if name.endswith("/" + "/".join(parts))] or found
         for hint in hints:
             found = [name for name in found if hint in PurePosixPath(name).parts[:-1]] or found
         found = _same_folder(found, parts[:-1])

@@ -22,8 +22,7 @@ from app.domain.classes import ClassList
 from app.domain.errors import RemaskError
 from app.domain.formats import rle
 from app.domain.formats.base import Found, Labelled, Read, Refused
-from app.domain.formats.coco import documents
-from app.domain.formats.frames import BadDocument, Frames, ignored, read_json, split_in, stated_size
+from app.domain.formats.frames import BadDocument, Frames, ignored, peek, read_json, split_in, stated_size
 from app.domain.formats.image_files import is_image
 from app.domain.formats.instances import Category, Legend, composed, numbered
 from app.domain.formats.polygon import BadPolygon, Points, points_of
@@ -38,14 +37,16 @@ _FAR = 100_000
 
 
 def detect(source: Source) -> bool:
-    if any(b'"shapes"' in head and (b'"imagePath"' in head or b'"imageData"' in head) for head in documents(source)):
+    if any(
+        b'"shapes"' in head and (b'"imagePath"' in head or b'"imageData"' in head) for head in peek(source, "*.json")
+    ):
         return True
-    return any(b"<pt>" in source.read(name) for name in source.match("*.xml")[:5])
+    return any(b"<pt>" in head for head in peek(source, "*.xml"))
 
 
 def read(source: Source, classes: ClassList | None) -> Iterator[Read]:
     for name in source.match("*.xml"):
-        if b"<pt>" in source.read(name):
+        if "<pt>" in source.text(name):
             yield Refused(name, "XML of the old LabelMe web tool; open it there and export JSON, or convert it first")
     names: list[str] = []
     labels: set[str] = set()

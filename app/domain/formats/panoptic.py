@@ -16,8 +16,8 @@ import numpy.typing as npt
 from app.domain.classes import VOID_ID, ClassList, Role
 from app.domain.errors import RemaskError
 from app.domain.formats.base import Found, Labelled, Read, Refused
-from app.domain.formats.coco import categories_of, documents, hints_of, image_id
-from app.domain.formats.frames import BadDocument, Frames, ignored, read_json, split_in, stated_size
+from app.domain.formats.coco import categories_of, hints_of, plain
+from app.domain.formats.frames import BadDocument, Frames, ignored, peek, read_json, split_in, stated_size
 from app.domain.formats.image_files import size_mismatch
 from app.domain.formats.index import Drawn, open_mask
 from app.domain.formats.instances import Category, Legend, NotInClasses, listed
@@ -28,7 +28,7 @@ NAME = "panoptic"
 
 
 def detect(source: Source) -> bool:
-    return any(b'"segments_info"' in head for head in documents(source))
+    return any(b'"segments_info"' in head for head in peek(source, "*.json"))
 
 
 def read(source: Source, classes: ClassList | None) -> Iterator[Read]:
@@ -53,9 +53,9 @@ def read(source: Source, classes: ClassList | None) -> Iterator[Read]:
         document = None
         document = read_json(source, name)
         hints, split = hints_of(name)
-        by_image = {image_id({"image_id": one.get("image_id")}): one for one in document["annotations"]}
+        by_image = {plain(one.get("image_id")): one for one in document["annotations"]}
         for image in document["images"]:
-            annotation = by_image.pop(image_id(image), None)
+            annotation = by_image.pop(plain(image.get("id")), None)
             yield _sample(frames, legend, image, annotation, hints, split)
         counts["annotation of pictures that the file doesn't list"] += len(by_image)
     yield from ignored(+counts)
@@ -117,7 +117,7 @@ def _class_map(segments: npt.NDArray[np.int64], annotation: dict[str, Any], lege
     infos = annotation.get("segments_info")
     if not isinstance(infos, list) or not all(isinstance(one, dict) for one in infos):
         raise BadDocument("segments_info is not a list of segments")
-    category: dict[object, Hashable] = {_plain(one.get("id")): _plain(one.get("category_id")) for one in infos}
+    category: dict[object, Hashable] = {plain(one.get("id")): plain(one.get("category_id")) for one in infos}
     category.setdefault(0, "void")
     seen, where = np.unique(segments, return_inverse=True)
     missing = [int(id) for id in seen if int(id) not in category]
@@ -128,7 +128,3 @@ def _class_map(segments: npt.NDArray[np.int64], annotation: dict[str, Any], lege
     except NotInClasses as error:
         raise NotInClasses(f"{error} ({png})") from None
     return as_mask(ids[where].reshape(segments.shape))
-
-
-def _plain(value: object) -> Hashable:
-    return value if isinstance(value, (int, str)) else None

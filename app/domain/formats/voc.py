@@ -90,10 +90,9 @@ def _under(source: Source, folders: tuple[str, ...]) -> dict[str, str]:
     for name in source.names:
         parts = PurePosixPath(name).parts[depth:]
         at = next((n for n, part in enumerate(parts[:-1]) if part in folders), None)
-        if at is not None and (is_image(name) or "." not in parts[-1]):
+        if at is not None and is_image(name):
             inside = PurePosixPath(*parts[:at], *parts[at + 1 :])
-            stem = inside.with_suffix("") if is_image(name) else inside
-            out.setdefault(str(stem), name)
+            out.setdefault(str(inside.with_suffix("")), name)
     return out
 
 

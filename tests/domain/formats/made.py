@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,11 +15,12 @@ from app.domain.classes import ClassList
 from app.domain.formats.base import Format, Found, Ignored, Labelled, Refused
 from app.domain.formats.source import Source, open_source
 
-Content = bytes | str | dict[str, object] | list[object]
+Files = Mapping[str, Any]
+"""Bytes, text, or what becomes JSON, by name."""
 
 
-def source_of(folder: Path, files: Mapping[str, Content]) -> Source:
-    """A folder source with these files; text and JSON values are encoded."""
+def source_of(folder: Path, files: Files) -> Source:
+    """A folder source with these files."""
     for name, content in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -45,7 +47,7 @@ def png(pixels: npt.NDArray[np.generic], palette: list[int] | None = None) -> by
 class Outcome:
     classes: ClassList | None = None
     samples: dict[str, Labelled] = field(default_factory=dict)
-    refused: dict[str, str] = field(default_factory=dict)
+    refusals: list[Refused] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
 
     def mask(self, key: str) -> list[list[int]]:
@@ -58,7 +60,12 @@ class Outcome:
     def counts(self) -> tuple[int, int, int]:
         """Labelled, unlabelled, refused."""
         labelled = sum(one.mask is not None for one in self.samples.values())
-        return labelled, len(self.samples) - labelled, len(self.refused)
+        return labelled, len(self.samples) - labelled, len(self.refusals)
+
+    @property
+    def refused(self) -> dict[str, str]:
+        """The reason by file."""
+        return {one.file: one.reason for one in self.refusals}
 
     def names(self) -> dict[int, str]:
         assert self.classes is not None
@@ -77,8 +84,8 @@ def outcome(format: Format, source: Source, classes: ClassList | None = None) ->
                 assert one.key not in out.samples
                 assert one.mask is None or one.mask.shape == (one.picture.height, one.picture.width)
                 out.samples[one.key] = one
-            case Refused(file, reason):
-                out.refused[file] = reason
+            case Refused():
+                out.refusals.append(one)
             case Ignored(what):
                 out.ignored.append(what)
     return out

@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import numpy as np
@@ -53,13 +54,14 @@ def slow(points: list[float], height: int, width: int) -> rle.Bool:
         ]
         walk += reversed(edge) if backward else edge
     toggles = np.zeros(height * width + 1, np.int64)
-    for (u0, v0), (u1, v1) in zip(walk, walk[1:], strict=False):
+    for (u0, v0), (u1, v1) in itertools.pairwise(walk):
         column = ((u1 if u1 < u0 else u1 - 1) + 0.5) / 5 - 0.5
         if u0 == u1 or column != math.floor(column) or not 0 <= column <= width - 1:
             continue
         row = min(max((min(v0, v1) + 0.5) / 5 - 0.5, 0), height)
         toggles[int(column) * height + math.ceil(row)] += 1
-    return (np.cumsum(toggles)[:-1] % 2 == 1).reshape(width, height).T
+    filled: rle.Bool = (np.cumsum(toggles)[:-1] % 2 == 1).reshape(width, height).T
+    return filled
 
 
 coordinates = st.floats(-20, 50) | st.integers(-10, 45).map(float) | st.integers(-20, 90).map(lambda n: n / 2)
