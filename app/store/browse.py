@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
@@ -233,7 +234,7 @@ def _cursor(value: float | str | int, id: int) -> str:
 def _read_cursor(cursor: str) -> tuple[float | str | int, int]:
     try:
         value, id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        fits = not isinstance(value, int) or abs(value) < 1 << 63
+        fits = isinstance(value, str) or (math.isfinite(value) and abs(value) < 1 << 63)
         if isinstance(value, float | str | int) and isinstance(id, int) and fits and abs(id) < 1 << 63:
             return value, id
     except (ValueError, TypeError, RecursionError):

@@ -1,0 +1,100 @@
+import random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app.store import browse
+from app.store.browse import BadCursor, Filter
+from app.store.db import Database
+from app.store.tables import Dataset, Raster, Sample, Score
+
+
+@pytest.fixture
+def dataset(db: Database) -> int:
+    """60 samples with many equal scores, a third without a score of the check."""
+    rng = random.Random(0)  # noqa: S311
+    with db.write() as session:
+        dataset = Dataset(name="d", class_version=1)
+        raster = Raster(pixel_hash="0" * 64, width=1, height=1, channels=1, dtype="uint8", codec="png", blob=None)
+        session.add_all([dataset, raster])
+        session.flush()
+        samples = [
+            Sample(
+                dataset_id=dataset.id,
+                key=f"{rng.choice('ab%_')}/{i:03}",
+                image_id=raster.id,
+                status=rng.choice(["flagged", "unreviewed"]),
+                worst=rng.choice([0.0, 0.25, 0.5]),
+                split=rng.choice(["train", None]),
+            )
+            for i in range(60)
+        ]
+        session.add_all(samples)
+        session.flush()
+        session.add_all(
+            Score(dataset_id=dataset.id, sample_id=one.id, check="c", version=1, value=rng.choice([0, 0.1, 0.95, 1]))
+            for one in samples[:40]
+        )
+        return dataset.id
+
+
+FILTERS = st.builds(
+    Filter,
+    status=st.sampled_from([(), ("flagged",), ("flagged", "unreviewed")]),
+    check=st.sampled_from([None, "c"]),
+    min=st.sampled_from([0.0, 0.1]),
+    split=st.sampled_from([None, "train", "none"]),
+    q=st.sampled_from([None, "a/", "%", "_"]),
+    sort=st.sampled_from(["worst", "key", "newest"]),
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(filter=FILTERS, limit=st.integers(1, 25))
+def test_pages_hold_every_match_once_in_order(db: Database, dataset: int, filter: Filter, limit: int) -> None:
+    with db.read() as session:
+        rows, after = [], None
+        while True:
+            page = browse.page(session, dataset, filter, after, limit)
+            rows += page.rows
+            after = page.next
+            if after is None:
+                break
+        assert sorted(row.sample.id for row in rows) == browse.ids(session, dataset, filter)
+        assert len(rows) == browse.count(session, dataset, filter)
+        values = [row.value for row in rows]
+        assert values == sorted(values, reverse=filter.sort != "key")
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(filter=FILTERS)
+def test_a_sample_knows_its_place_and_its_neighbours(db: Database, dataset: int, filter: Filter) -> None:
+    with db.read() as session:
+        rows = browse.page(session, dataset, filter, limit=100).rows
+        for index, row in enumerate(rows):
+            counted, previous, following = browse.place(session, dataset, filter, row.sample.id)
+            assert counted == index
+            assert (previous.sample.id if previous else None) == (rows[index - 1].sample.id if index else None)
+            expected = rows[index + 1].sample.id if index + 1 < len(rows) else None
+            assert (following.sample.id if following else None) == expected
+
+
+def test_text_in_the_key_is_taken_literally(db: Database, dataset: int) -> None:
+    with db.read() as session:
+        rows = browse.page(session, dataset, Filter(q="%/", sort="key"), limit=100).rows
+    assert rows
+    assert all(row.sample.key.startswith("%/") for row in rows)
+
+
+def test_the_histogram_counts_every_score(db: Database, dataset: int) -> None:
+    with db.read() as session:
+        counts = browse.histogram(session, dataset, Filter(check="c"), bins=10)
+    assert sum(counts) == 40
+    assert counts[2:9] == [0] * 7
+
+
+@pytest.mark.parametrize("cursor", ["", "nonsense", "bnVsbA", "WzEsMiwzXQ", "W251bGwsIDFd", "W05hTiwgMV0"])
+def test_a_foreign_cursor_is_refused(db: Database, dataset: int, cursor: str) -> None:
+    with db.read() as session, pytest.raises(BadCursor):
+        browse.page(session, dataset, Filter(), cursor)
