@@ -68,19 +68,19 @@ class Source(ABC):
 
 
 class FolderSource(Source):
-    """A folder, or one file of it; ``root`` is the folder."""
+    """A folder, or just the files ``only`` of it; ``root`` is the folder."""
 
-    def __init__(self, root: Path, only: str | None = None) -> None:
+    def __init__(self, root: Path, *only: str) -> None:
         self.root = root
         refused: list[tuple[str, str]] = []
         names: list[str] = []
-        for path in [root / only] if only else root.rglob("*"):
+        for path in [root / name for name in only] or root.rglob("*"):
             name = path.relative_to(root).as_posix()
             if not only and path.is_symlink() and not path.resolve().is_relative_to(root.resolve()):
                 refused.append((name, "a link that leads out of the folder"))
             elif path.is_file():
                 names.append(name)
-        super().__init__(root.name if only is None else only, names, refused)
+        super().__init__(only[0] if only else root.name, names, refused)
 
     def size(self, name: str) -> int:
         return (self.root / name).stat().st_size
@@ -169,7 +169,8 @@ def open_source(path: Path) -> Source:
         raise NotFound(f"There is no file or folder at {path}.")
     if zipfile.is_zipfile(path) and path.suffix.lower() != ".npz":
         return ZipSource(path)
-    return FolderSource(path.parent, only=path.name)
+    classes = path.with_suffix(".classes.csv")  # what our own export lays beside an .npz
+    return FolderSource(path.parent, path.name, *([classes.name] if classes.is_file() else []))
 
 
 def _hidden(name: str) -> bool:
