@@ -66,9 +66,11 @@ class Check(Protocol):
     version: ClassVar[int]
     threshold: ClassVar[float]
 
+    def __init__(self, classes: ClassList) -> None: ...
+
     def see(self, view: View) -> None: ...
 
     def finish(self, look: Look) -> Iterator[Finding | Group]: ...
 
 
-CheckFactory = Callable[[ClassList], Check]
+CheckFactory = type[Check]
