@@ -112,33 +112,41 @@ function observe() {
 
 // The way back
 
-function leave() {
-  sessionStorage.setItem(`grid:${here()}`, JSON.stringify({ count: $$(".tile").length, scroll: scrollY }));
+function leave(tile) {
+  const place = { count: $$(".tile").length, scroll: scrollY, id: tile.dataset.id, top: tile.getBoundingClientRect().top };
+  sessionStorage.setItem(`grid:${here()}`, JSON.stringify(place));
   sessionStorage.removeItem(`queue:${base}?${params()}`);
 }
 
+// Tiles out of sight only have a guessed height, so the place is that of the tile in the window, not of the page's top.
 async function comeBack() {
   const back = JSON.parse(sessionStorage.getItem("back") ?? "null");
   sessionStorage.removeItem("back");
   const traversed = performance.getEntriesByType("navigation")[0]?.type === "back_forward";
   if (back?.url !== here() && !traversed) return;
   const saved = JSON.parse(sessionStorage.getItem(`grid:${here()}`) ?? "null");
-  const tile = () => back && $(`.tile[data-id="${CSS.escape(back.id)}"]`);
+  const id = back?.url === here() ? back.id : saved?.id;
+  const tile = () => id && $(`.tile[data-id="${CSS.escape(id)}"]`);
   while ($$(".tile").length < (saved?.count ?? 0) || (!tile() && $$(".tile").length < (back?.index ?? 0) + 1)) {
     if (!(await more())) break;
   }
-  if (saved) scrollTo(0, saved.scroll);
   const at = tile();
-  if (!at) return;
+  if (!at) return saved && scrollTo(0, saved.scroll);
   at.classList.add("here");
   $("a", at).focus({ preventScroll: true });
-  const box = at.getBoundingClientRect();
-  if (box.top < 60 || box.bottom > innerHeight) at.scrollIntoView({ block: "center" });
+  if (saved) scrollTo(0, saved.scroll);
+  const settle = () => {
+    const box = at.getBoundingClientRect();
+    if (saved?.id === id) scrollBy(0, box.top - saved.top);
+    else if (box.top < 60 || box.bottom > innerHeight) at.scrollIntoView({ block: "center" });
+  };
+  settle();
+  requestAnimationFrame(() => requestAnimationFrame(settle));
 }
 
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a");
-  if (link?.closest(".tile") && !event.defaultPrevented) leave();
+  if (link?.closest(".tile") && !event.defaultPrevented) leave(link.closest(".tile"));
   if (link?.matches(".chip") && !event.ctrlKey) {
     event.preventDefault();
     go(new URL(link.href).searchParams);

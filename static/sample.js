@@ -171,8 +171,8 @@ function noteDecided(id) {
 
 // Somebody was faster: say what changed, and let the person choose.
 async function conflict(id, wish, error) {
-  const theirs = error.problem.current;
-  if (!theirs) {
+  const { current: theirs, yours } = error.problem;
+  if (!theirs || !yours?.version || theirs.version === yours.version) {
     mark("idle", "");
     toast(error.message);
     return;

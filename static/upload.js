@@ -75,8 +75,8 @@ async function upload(found) {
     say(`Sending ${plural(found.length, "file")}…`, { done: 0, total: 1 });
     const answer = await send(`/api/v1/datasets/${encodeURIComponent(name)}/imports`, form, (done, total) => say(`Sending ${plural(found.length, "file")}…`, { done, total }));
     say("Importing…", { done: 0, total: 0 });
-    await follow(answer.job, (job) => say(job.message || "Importing…", job));
-    location.href = `/d/${encodeURIComponent(name)}/imports/${answer.import}`;
+    const { result } = await follow(answer.job, (job) => say(job.message || "Importing…", job));
+    location.href = `/d/${encodeURIComponent(name)}/imports/${result.import}`;
   } catch (error) {
     say(error.message, null, true);
   }

@@ -1,18 +1,19 @@
 """The pages: HTML with its first content in it; what the browser does beyond that is in static/."""
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from sqlalchemy.orm import Session
 
 from app.domain.errors import NotFound
 from app.domain.formats import registry
-from app.store import browse, datasets, groups, history, imports, jobs, samples
+from app.store import browse, groups, history, imports, jobs, samples
 from app.store.browse import Filter
 from app.store.tables import Dataset
 from app.web import shapes
+from app.web.deps import Owner, Read
 from app.web.filters import Filters, as_query
 from app.web.templating import render, url, words
 
@@ -26,19 +27,6 @@ EXPORTS = (
     ("voc", "Pascal VOC", "Palette PNGs and a label map"),
 )
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
-
-
-def _session(request: Request) -> Any:
-    with request.app.state.db.read() as session:
-        yield session
-
-
-def _owner(dataset: str, session: Annotated[Session, Depends(_session)]) -> Dataset:
-    return datasets.find(session, dataset)
-
-
-Read = Annotated[Session, Depends(_session)]
-Owner = Annotated[Dataset, Depends(_owner)]
 
 
 @router.get("/")
