@@ -14,7 +14,7 @@ import numpy as np
 
 from app.domain.classes import Class, ClassList, Role, named
 from app.domain.errors import RemaskError
-from app.domain.formats.base import Found, Labelled, Read, Refused
+from app.domain.formats.base import Expected, Found, Labelled, Read, Refused
 from app.domain.formats.colours import Table, in_words_of
 from app.domain.formats.frames import BadDocument, Frames, ignored, split_in
 from app.domain.formats.image_files import is_image, size_mismatch
@@ -83,14 +83,15 @@ def read(source: Source, classes: ClassList | None) -> Iterator[Read]:
     own = _table(trained=kind == "labeltrainids")
     if classes is None and kind is not None:
         yield Found(own.classes)
+    stems = {name: PurePosixPath(name).stem.lower() for name in source.names if is_image(name)}
+    images = {name: stem.removesuffix(_PICTURE) for name, stem in stems.items() if stem.endswith(_PICTURE)}
+    yield Expected(len(images))
     frames = Frames(source)
     others = 0
-    for image in source.names:
-        stem = PurePosixPath(image).stem.lower()
-        if is_image(image) and stem.endswith(_PICTURE):
-            files = annotations.pop(stem.removesuffix(_PICTURE), {})
-            others += len(files.keys() - {kind})
-            yield _sample(frames, image, files.get(kind or ""), kind or "", own, classes)
+    for image, stem in images.items():
+        files = annotations.pop(stem, {})
+        others += len(files.keys() - {kind})
+        yield _sample(frames, image, files.get(kind or ""), kind or "", own, classes)
     for files in annotations.values():
         yield Refused(min(files.values()), "its image is not in the source")
     yield from ignored(+Counter({f"annotation of a form other than {kind}": others}))

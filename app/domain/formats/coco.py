@@ -15,8 +15,8 @@ from typing import Any
 from app.domain.classes import ClassList, Role
 from app.domain.errors import RemaskError
 from app.domain.formats import rle
-from app.domain.formats.base import Found, Read, Refused
-from app.domain.formats.frames import BadDocument, Frames, ignored, peek, read_json, split_in, stated_size
+from app.domain.formats.base import Expected, Found, Read, Refused
+from app.domain.formats.frames import BadDocument, Frames, clean, ignored, peek, read_json, split_in, stated_size
 from app.domain.formats.instances import Category, Draw, Instance, Legend, by_area, listed, sample
 from app.domain.formats.polygon import BadPolygon, points_of, polygon_bounds
 from app.domain.formats.source import Source
@@ -39,6 +39,7 @@ class _Summary:
     name: str
     categories: dict[Hashable, Category]
     masks: bool
+    pictures: int
 
 
 class _Documents:
@@ -65,7 +66,7 @@ def read(source: Source, classes: ClassList | None) -> Iterator[Read]:
             document = files.get(name)
             masks = any(_has_mask(one) for one in document["annotations"])
             categories = {one.token: one for one in categories_of(document)}
-            summaries.append(_Summary(name, categories, masks))
+            summaries.append(_Summary(name, categories, masks, len(document["images"])))
         except RemaskError as error:
             yield Refused(name, str(error))
     summaries.sort(key=lambda one: (not one.masks, _rank(one.name)))
@@ -79,6 +80,7 @@ def read(source: Source, classes: ClassList | None) -> Iterator[Read]:
     legend = listed(known.values(), classes)
     if classes is None and summaries:
         yield Found(legend.classes)
+    yield Expected(sum(one.pictures for one in summaries))
     frames, counts = Frames(source), Counter[str]()
     seen: dict[str, str] = {}
     for one in summaries:
@@ -104,7 +106,7 @@ def _samples(
     hints, split = hints_of(file.name)
     again = 0
     for image in document["images"]:
-        wanted = str(image.get("file_name", ""))
+        wanted = clean(image.get("file_name", ""))
         shapes = annotations.pop(plain(image.get("id")), [])
         if seen.setdefault(f"{split}/{wanted}", file.name) != file.name:
             again += 1
@@ -143,11 +145,11 @@ def categories_of(document: dict[str, Any]) -> Iterator[Category]:
     for one in document["categories"]:
         token, colour, role = one.get("id"), one.get("color"), one.get("role")
         if isinstance(token, bool) or not isinstance(token, int):
-            raise BadDocument(f"a category whose id is not a whole number: {str(token)[:40]}")
+            raise BadDocument(f"a category whose id is not a whole number: {token!r:.40}")
         rgb = tuple(colour) if isinstance(colour, list) and len(colour) == 3 else None
         valid = rgb is not None and all(type(value) is int and 0 <= value <= 255 for value in rgb)
         yield Category(
-            token, str(one.get("name", "")), rgb if valid else None, Role(role) if role in set(Role) else None
+            token, clean(one.get("name", "")), rgb if valid else None, Role(role) if role in list(Role) else None
         )
 
 

@@ -19,7 +19,7 @@ from defusedxml.ElementTree import iterparse
 from app.domain.classes import ClassList
 from app.domain.errors import RemaskError
 from app.domain.formats import rle
-from app.domain.formats.base import Found, Labelled, Read, Refused
+from app.domain.formats.base import Expected, Found, Labelled, Read, Refused
 from app.domain.formats.frames import BadDocument, Frames, ignored, peek, split_in, stated_size
 from app.domain.formats.instances import Category, Draw, Instance, Legend, Rgb, numbered, sample
 from app.domain.formats.polygon import ellipse_points, points_of, polygon_bounds
@@ -42,6 +42,7 @@ class _Contents:
     labels: dict[str, Rgb | None] = field(default_factory=dict)
     shapes: bool = False
     tracks: int = 0
+    pictures: int = 0
     subset: str | None = None
 
 
@@ -65,6 +66,7 @@ def read(source: Source, classes: ClassList | None) -> Iterator[Read]:
     legend = numbered([Category(label, label, rgb) for label, rgb in labels.items()], classes)
     if classes is None and contents:
         yield Found(legend.classes)
+    yield Expected(sum(one.pictures for one in contents.values()))
     frames, counts = Frames(source), Counter[str]()
     for name, one in contents.items():
         for image in _images(source.read(name)):
@@ -107,6 +109,7 @@ def _survey(data: bytes) -> _Contents:
         elif element.tag == "subset":
             seen.subset = element.text
         if element.tag in ("image", "track"):
+            seen.pictures += element.tag == "image"
             element.clear()
     return seen
 

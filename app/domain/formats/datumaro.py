@@ -14,8 +14,8 @@ from typing import Any
 from app.domain.classes import ClassList
 from app.domain.errors import RemaskError
 from app.domain.formats import rle
-from app.domain.formats.base import Found, Labelled, Read, Refused
-from app.domain.formats.frames import BadDocument, Frames, ignored, peek, read_json, split_in, stated_size
+from app.domain.formats.base import Expected, Found, Labelled, Read, Refused
+from app.domain.formats.frames import BadDocument, Frames, clean, ignored, peek, read_json, split_in, stated_size
 from app.domain.formats.instances import Category, Draw, Instance, Legend, NotInClasses, Rgb, numbered, sample
 from app.domain.formats.polygon import points_of, polygon_bounds
 from app.domain.formats.source import Source
@@ -34,18 +34,20 @@ def detect(source: Source) -> bool:
 
 
 def read(source: Source, classes: ClassList | None) -> Iterator[Read]:
-    names: list[str] = []
+    names: dict[str, int] = {}
     labels: dict[str, Category] = {}
     for name in source.match("*.json"):
         try:
-            for category in _categories(_checked(read_json(source, name))):
+            document = _checked(read_json(source, name))
+            for category in _categories(document):
                 labels.setdefault(category.name, category)
-            names.append(name)
+            names[name] = len(document["items"])
         except RemaskError as error:
             yield Refused(name, str(error))
     legend = numbered(labels.values(), classes)
     if classes is None and names:
         yield Found(legend.classes)
+    yield Expected(sum(names.values()))
     frames, counts = Frames(source), Counter[str]()
     for name in names:
         document = _checked(read_json(source, name))
@@ -70,12 +72,12 @@ def _categories(document: dict[str, Any]) -> list[Category]:
     """The labels in the order of their ids, with the colours of the mask colour map. Raises BadDocument."""
     try:
         categories = document.get("categories") or {}
-        labels = [str(one["name"]) for one in (categories.get("label") or {}).get("labels", [])]
+        labels = [clean(one["name"]) for one in (categories.get("label") or {}).get("labels", [])]
         colours: dict[int, Rgb] = {
             one["label_id"]: (int(one["r"]) & 255, int(one["g"]) & 255, int(one["b"]) & 255)
             for one in (categories.get("mask") or {}).get("colormap", [])
         }
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
         raise BadDocument("categories that can't be read") from None
     return [Category(name, name, colours.get(n)) for n, name in enumerate(labels)]
 
@@ -103,7 +105,7 @@ def _sample(
         if _is_area(one):
             shapes.append(one)
         else:
-            kind = str(one.get("type"))
+            kind = clean(one.get("type"))
             counts[_WORDS.get(kind, f"annotation of type {kind[:20]}")] += 1
     stated = item.get("image")
     image = stated if isinstance(stated, dict) else {}
@@ -112,7 +114,7 @@ def _sample(
     return sample(
         frames,
         legend,
-        _picture(frames, str(image.get("path") or item.get("id", "")), subset),
+        _picture(frames, clean(image.get("path") or item.get("id", "")), subset),
         size=stated_size(width, height),
         split=split_in(subset),
         hints=[subset, "images"],
@@ -146,7 +148,7 @@ def _z_order(annotation: dict[str, Any]) -> float:
 def _label(annotation: dict[str, Any], labels: list[str]) -> str:
     id = annotation.get("label_id")
     if type(id) is not int or not 0 <= id < len(labels):
-        raise NotInClasses(f"a {annotation.get('type')} whose label_id is {str(id)[:20]}, which is none of the labels")
+        raise NotInClasses(f"a {annotation.get('type')} whose label_id is {id!r:.20}, which is none of the labels")
     return labels[id]
 
 

@@ -59,6 +59,11 @@ def wrapper(names: Sequence[str]) -> int:
     )
 
 
+def clean(text: object) -> str:
+    """A text of a file as one that can be stored and shown: JSON can hold half characters and zeros."""
+    return str(text).replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+
+
 class Frames:
     """The pictures of a source by name; remembers which keys were taken."""
 

@@ -21,8 +21,8 @@ from PIL import Image, ImageDraw
 from app.domain.classes import ClassList
 from app.domain.errors import RemaskError
 from app.domain.formats import rle
-from app.domain.formats.base import Found, Labelled, Read, Refused
-from app.domain.formats.frames import BadDocument, Frames, ignored, peek, read_json, split_in, stated_size
+from app.domain.formats.base import Expected, Found, Labelled, Read, Refused
+from app.domain.formats.frames import BadDocument, Frames, clean, ignored, peek, read_json, split_in, stated_size
 from app.domain.formats.image_files import is_image
 from app.domain.formats.instances import Category, Legend, composed, numbered
 from app.domain.formats.polygon import BadPolygon, Points, points_of
@@ -60,6 +60,7 @@ def read(source: Source, classes: ClassList | None) -> Iterator[Read]:
     legend = numbered([Category(label, label) for label in _in_order(source, labels)], classes)
     if classes is None and names:
         yield Found(legend.classes)
+    yield Expected(len(names))
     frames, counts = Frames(source), Counter[str]()
     used: set[str] = set()
     for name in names:
@@ -86,18 +87,18 @@ def _shapes(document: Any) -> list[dict[str, Any]]:
 
 
 def _label(shape: dict[str, Any]) -> str:
-    return str(shape.get("label") or "").strip()
+    return clean(shape.get("label") or "").strip()
 
 
 def _kind(shape: dict[str, Any]) -> str:
-    return str(shape.get("shape_type") or "polygon")
+    return clean(shape.get("shape_type") or "polygon")
 
 
 def _in_order(source: Source, labels: set[str]) -> list[str]:
     """Labels in the order of a list in the source, those it lacks by name."""
     listed: list[str] = []
     for name in source.match("*labels.txt", "*class_names.txt"):
-        lines = [line.strip() for line in source.text(name).splitlines()]
+        lines = [line.strip() for line in clean(source.text(name)).splitlines()]
         if labels & set(lines):
             listed = [line for line in lines if line]
             break
@@ -130,7 +131,7 @@ def _sample(frames: Frames, legend: Legend, name: str, used: set[str], counts: C
 def _picture(frames: Frames, document: dict[str, Any], name: str) -> tuple[Picture, str]:
     """The picture beside the JSON, or the one inside it, and the name of the file it came from."""
     folder = PurePosixPath(name).parent
-    stated = str(document.get("imagePath") or "").replace("\\", "/")
+    stated = clean(document.get("imagePath") or "").replace("\\", "/")
     for wanted in (stated, PurePosixPath(name).stem):
         try:
             file = frames.find(str(folder / PurePosixPath(wanted).name))

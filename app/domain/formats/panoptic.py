@@ -15,9 +15,9 @@ import numpy.typing as npt
 
 from app.domain.classes import VOID_ID, ClassList, Role
 from app.domain.errors import RemaskError
-from app.domain.formats.base import Found, Labelled, Read, Refused
+from app.domain.formats.base import Expected, Found, Labelled, Read, Refused
 from app.domain.formats.coco import categories_of, hints_of, plain
-from app.domain.formats.frames import BadDocument, Frames, ignored, peek, read_json, split_in, stated_size
+from app.domain.formats.frames import BadDocument, Frames, clean, ignored, peek, read_json, split_in, stated_size
 from app.domain.formats.image_files import size_mismatch
 from app.domain.formats.index import Drawn, open_mask
 from app.domain.formats.instances import Category, Legend, NotInClasses, listed
@@ -32,7 +32,7 @@ def detect(source: Source) -> bool:
 
 
 def read(source: Source, classes: ClassList | None) -> Iterator[Read]:
-    names: list[str] = []
+    names: dict[str, int] = {}
     categories: list[Category] = []
     document: Any = None
     for name in source.match("*.json"):
@@ -41,13 +41,14 @@ def read(source: Source, classes: ClassList | None) -> Iterator[Read]:
             document = read_json(source, name)
             if _is_panoptic(document):
                 categories.extend(categories_of(document))
-                names.append(name)
+                names[name] = len(document["images"])
         except RemaskError as error:
             yield Refused(name, str(error))
     void = Category("void", "void" if all(one.name != "void" for one in categories) else "no segment", None, Role.VOID)
     legend = _with_void(categories, void, classes)
     if classes is None and names:
         yield Found(legend.classes)
+    yield Expected(sum(names.values()))
     frames, counts = Frames(source), Counter[str]()
     for name in names:
         document = None
@@ -88,7 +89,7 @@ def _sample(
     hints: list[str],
     split: str | None,
 ) -> Labelled | Refused:
-    wanted = str(image.get("file_name", ""))
+    wanted = clean(image.get("file_name", ""))
     try:
         name = frames.find(wanted, ["images", *hints[1:]])
         key = frames.claim(name)

@@ -191,12 +191,16 @@ def _compress(runs: list[int]) -> str:
 
 def _uncompress(text: str) -> npt.NDArray[np.int64]:
     """The run lengths of COCO's string. Raises BadRle."""
-    codes = np.frombuffer(text.encode("utf-8"), np.uint8).astype(np.int64) - _BASE
+    if not text.isascii():
+        raise BadRle("a compressed RLE with characters that none has")
+    codes = np.frombuffer(text.encode("ascii"), np.uint8).astype(np.int64) - _BASE
     if codes.size == 0:
         return codes
     last = (codes & 32) == 0
-    if int(codes.min()) < 0 or int(codes.max()) > 63 or not last[-1]:
-        raise BadRle("a compressed RLE that breaks off or holds characters of none")
+    if int(codes.min()) < 0 or int(codes.max()) > 63:
+        raise BadRle("a compressed RLE with characters that none has")
+    if not last[-1]:
+        raise BadRle("a compressed RLE that breaks off")
     ends = np.flatnonzero(last)
     starts = np.concatenate(([0], ends[:-1] + 1))
     lengths = ends - starts + 1

@@ -16,9 +16,9 @@ import numpy as np
 
 from app.domain.classes import VOID_ID, ClassList, Role, named
 from app.domain.errors import RemaskError
-from app.domain.formats.base import Found, Labelled, Read, Refused, UnknownColours
+from app.domain.formats.base import Expected, Found, Labelled, Read, Refused, UnknownColours
 from app.domain.formats.colours import Table, in_words_of, read_table
-from app.domain.formats.frames import BadDocument, Frames, ignored, wrapper
+from app.domain.formats.frames import BadDocument, Frames, clean, ignored, wrapper
 from app.domain.formats.image_files import is_image, size_mismatch
 from app.domain.formats.index import Rgb, check_ids, hex_of, open_mask, pack, to_ids
 from app.domain.formats.source import Source
@@ -70,6 +70,7 @@ def read(source: Source, classes: ClassList | None) -> Iterator[Read]:
         yield Found(found)
     yield from refused
     splits = _splits(source)
+    yield Expected(sum(not splits or stem in splits or stem in masks for stem in images))
     frames = Frames(source)
     left_out = 0
     for stem, image in images.items():
@@ -103,7 +104,7 @@ def _splits(source: Source) -> dict[str, str | None]:
     for name in source.match("*imagesets/segmentation/*.txt"):
         path = PurePosixPath(name)
         root = PurePosixPath(*path.parts[depth:-3])
-        for line in source.text(name).splitlines():
+        for line in clean(source.text(name)).splitlines():
             listed = line.strip()
             if listed and not listed.startswith("#"):
                 stem = str(root / listed)

@@ -16,8 +16,8 @@ from pathlib import PurePosixPath
 
 from app.domain.classes import ClassList
 from app.domain.errors import RemaskError
-from app.domain.formats.base import Found, Read, Refused
-from app.domain.formats.frames import BadDocument, Frames, ignored, split_in
+from app.domain.formats.base import Expected, Found, Read, Refused
+from app.domain.formats.frames import BadDocument, Frames, clean, ignored, split_in
 from app.domain.formats.image_files import is_image
 from app.domain.formats.instances import Category, Draw, Instance, by_area, numbered, sample
 from app.domain.formats.polygon import points_of, polygon_bounds
@@ -57,7 +57,9 @@ def read(source: Source, classes: ClassList | None) -> Iterator[Read]:
     polygons = not settings.keypoints and any(_holds_polygon(source, name) for name in files)
     splits = _splits(source, settings)
     frames, counts = Frames(source), Counter[str]()
-    for image in (name for name in source.names if is_image(name)):
+    images = [name for name in source.names if is_image(name)]
+    yield Expected(len(images))
+    for image in images:
         shapes: list[Shape] = []
         file = labels.get(image)
         if file is not None:
@@ -112,11 +114,11 @@ def _unquoted(text: str) -> str:
 
 def _settings(source: Source) -> Settings:
     for name in source.match("*.yaml", "*.yml"):
-        settings = parse_settings(source.text(name))
+        settings = parse_settings(clean(source.text(name)))
         if settings.names:
             return settings
     for name in source.match("*obj.names", "*classes.txt"):
-        lines = [line.strip() for line in source.text(name).splitlines() if line.strip()]
+        lines = [line.strip() for line in clean(source.text(name)).splitlines() if line.strip()]
         return Settings(dict(enumerate(lines)))
     return Settings()
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from app.domain.classes import ClassList
-from app.domain.formats.base import Format, Found, Ignored, Labelled, Refused
+from app.domain.formats.base import Expected, Format, Found, Ignored, Labelled, Refused
 from app.domain.formats.source import Source, open_source
 
 Files = Mapping[str, Any]
@@ -46,6 +46,7 @@ def png(pixels: npt.NDArray[np.generic], palette: list[int] | None = None) -> by
 @dataclass
 class Outcome:
     classes: ClassList | None = None
+    expected: int | None = None
     samples: dict[str, Labelled] = field(default_factory=dict)
     refusals: list[Refused] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
@@ -80,6 +81,9 @@ def outcome(format: Format, source: Source, classes: ClassList | None = None) ->
             case Found(found):
                 assert out.classes is None and not out.samples
                 out.classes = found
+            case Expected(count):
+                assert out.expected is None and not out.samples
+                out.expected = count
             case Labelled():
                 assert one.key not in out.samples
                 assert one.mask is None or one.mask.shape == (one.picture.height, one.picture.width)

@@ -97,9 +97,10 @@ def test_empty_masks_of_every_cvat(empty: list[int]) -> None:
         (None, "without counts"),
         ("", "cover 0 of 16"),
         ("P", "breaks off"),
-        ("\x01\x02", "breaks off"),
+        ("\x01\x02", "characters"),
         ("oooooooooooooo0", "beyond"),
-        ("ü", "breaks off"),
+        ("ü", "characters"),
+        ("\ud800", "characters"),
         ("1" * 3, "of 16"),
     ],
 )
