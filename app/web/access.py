@@ -100,6 +100,8 @@ class Guard:
         if not self._is_our_host(host):
             detail = f"This server doesn't answer for {host!r}; open it as {self._settings.host}:{self._settings.port}."
             return errors.problem(request, 421, "Misdirected request", detail)
+        if "\0" in request.url.path or b"%00" in request.scope["query_string"]:
+            return errors.problem(request, 400, "Bad request", "A URL can't hold the character NUL.")
         if request.method not in _SAFE and (why := self._forged(request, host)):
             return errors.problem(request, 403, "Forbidden", why)
         if not request.url.path.startswith(_OPEN) and not self._knows_token(request.headers):

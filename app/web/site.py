@@ -15,8 +15,10 @@ from starlette.types import Scope
 from app import __version__
 from app.paths import STATIC
 from app.settings import Settings
+from app.store import jobs
 from app.store.db import open_database
-from app.web import access, api, errors, media, pages
+from app.store.tables import now
+from app.web import access, api, errors, media, pages, uploads
 from app.web.api.models import Problem
 from app.web.templating import render
 
@@ -42,6 +44,9 @@ def create_app(settings: Settings) -> FastAPI:
     """The application on ``settings.database``, which is made and migrated where needed. Raises access.Exposed."""
     access.check_exposure(settings)
     db = open_database(settings.database)
+    with db.read() as session:
+        waiting = [Path(job.args["path"]) for job in jobs.lively(session, now()) if job.kind == "import"]
+    uploads.sweep(settings.uploads.absolute(), waiting)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

@@ -3,7 +3,7 @@
 import json
 import shutil
 import unicodedata
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import mkdtemp
@@ -36,8 +36,14 @@ class Upload:
     label: str = ""
     fields: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def parts(self) -> Path:
+        """Where the files are until all names are known."""
+        return self.folder.with_name(f"{self.folder.name}.parts")
+
     def discard(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(self.parts, ignore_errors=True)
 
 
 async def receive(content_type: str, body: AsyncIterable[bytes], uploads: Path, limit: int) -> Upload:
@@ -51,6 +57,7 @@ async def receive(content_type: str, body: AsyncIterable[bytes], uploads: Path, 
         raise BadUpload("An upload has to be multipart/form-data with the files in the field `files`.")
     uploads.mkdir(parents=True, exist_ok=True)
     upload = Upload(Path(mkdtemp(dir=uploads, prefix="upload-")))
+    upload.parts.mkdir()
     parts = _Parts(upload)
     received = 0
     try:
@@ -71,6 +78,14 @@ async def receive(content_type: str, body: AsyncIterable[bytes], uploads: Path, 
     finally:
         parts.close()
     return upload
+
+
+def sweep(uploads: Path, wanted: Collection[Path]) -> None:
+    """Remove what broken uploads and failed imports left under ``uploads``; a path in ``wanted`` stays."""
+    needed = {path if path.parent == uploads else path.parent for path in wanted}
+    for folder in uploads.iterdir() if uploads.is_dir() else ():
+        if folder not in needed:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 class _Parts:
@@ -112,14 +127,15 @@ class _Parts:
         if len(set(paths)) < len(paths):
             twice = next(path for path in paths if paths.count(path) > 1)
             raise BadUpload(f"Two files have the same path {twice.as_posix()!r}.")
-        root = self._upload.folder / "files"
+        root = self._upload.folder
         for index, path in enumerate(paths):
             target = root / path
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
-                (self._upload.folder / str(index)).rename(target)
+                (self._upload.parts / str(index)).rename(target)
             except OSError:
                 raise BadUpload(f"The path {path.as_posix()!r} can't be kept beside the others.") from None
+        self._upload.parts.rmdir()
         alone = len(paths) == 1 and len(paths[0].parts) == 1
         self._upload.path = root / paths[0] if alone else root
         tops = {path.parts[0] for path in paths if len(path.parts) > 1}
@@ -153,7 +169,7 @@ class _Parts:
             return
         if len(self._names) >= MAX_FILES:
             raise TooLarge(f"More than {MAX_FILES:,} files at once; upload a zip instead.")
-        self._file = (self._upload.folder / str(len(self._names))).open("wb")
+        self._file = (self._upload.parts / str(len(self._names))).open("wb")
         self._names.append(self._disposition.get(b"filename", b"file").decode(errors="replace"))
 
     def _data(self, data: bytes, start: int, end: int) -> None:

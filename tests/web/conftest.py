@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
+from sqlalchemy import delete
 
 from app.domain.actor import person
 from app.domain.checks.base import Finding, Group
@@ -17,6 +18,7 @@ from app.settings import Settings
 from app.store import datasets, findings, samples
 from app.store.db import Database, open_database
 from app.store.findings import Looked, Ran
+from app.store.tables import Job
 from app.web.site import create_app
 
 HOST = "127.0.0.1:8000"
@@ -88,10 +90,23 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ingest.run(db, make_npz(home / "mars.npz"), "mars", person("Ada"))
     ingest.run(db, make_folder(home / "folder"), "files", person("Ada"), label="folder")
     flag_the_first_four(db)
+    with db.write() as session:
+        session.execute(delete(Job))
     with db.engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     db.close()
     return home
+
+
+def open_client(settings: Settings, headers: dict[str, str]) -> TestClient:
+    """A client of the application on ``settings``, from this machine; to be entered."""
+    return TestClient(
+        create_app(settings),
+        base_url=f"http://{HOST}",
+        headers=headers,
+        client=("127.0.0.1", 50000),
+        follow_redirects=False,
+    )
 
 
 @pytest.fixture
@@ -103,16 +118,8 @@ def serve(home: Path, tmp_path: Path) -> Iterator[Callable[..., TestClient]]:
         chosen = Settings.model_validate({"home": tmp_path, "reviewer": "Test", "port": 8000} | settings)
         if not chosen.database.exists():
             shutil.copyfile(Settings(home=home).database, chosen.database)
-        app = create_app(chosen)
-        client = TestClient(
-            app,
-            base_url=f"http://{HOST}",
-            headers=ORIGIN if headers is None else headers,
-            client=("127.0.0.1", 50000),
-            follow_redirects=False,
-        )
-        opened.append(client.__enter__())
-        return client
+        opened.append(open_client(chosen, ORIGIN if headers is None else headers).__enter__())
+        return opened[-1]
 
     yield start
     for client in opened:
@@ -122,6 +129,13 @@ def serve(home: Path, tmp_path: Path) -> Iterator[Callable[..., TestClient]]:
 @pytest.fixture
 def client(serve: Callable[..., TestClient]) -> TestClient:
     return serve()
+
+
+@pytest.fixture(scope="session")
+def reader(home: Path) -> Iterator[TestClient]:
+    """One application for all tests that change nothing."""
+    with open_client(Settings(home=home, reviewer="Test", port=8000), ORIGIN) as client:
+        yield client
 
 
 @pytest.fixture

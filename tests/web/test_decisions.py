@@ -108,11 +108,11 @@ def test_expected_versions_protect_a_batch(client: TestClient) -> None:
         ({"verb": "keep", "filter": {"min": "nan", "check": "shared_mask"}}, 422),
     ],
 )
-def test_senseless_batches_are_refused(client: TestClient, body: dict[str, object], status: int) -> None:
-    answer = client.post(f"{MARS}/decisions", json=body)
+def test_senseless_batches_are_refused(reader: TestClient, body: dict[str, object], status: int) -> None:
+    answer = reader.post(f"{MARS}/decisions", json=body)
     assert answer.status_code == status, answer.text
     assert answer.json()["detail"].endswith(".")
 
 
-def test_undo_of_nothing(client: TestClient) -> None:
-    assert client.post(f"{A}/batches/5/undo").status_code == 404
+def test_undo_of_nothing(reader: TestClient) -> None:
+    assert reader.post(f"{A}/batches/5/undo").status_code == 404

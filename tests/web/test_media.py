@@ -31,73 +31,73 @@ def decoded(content: bytes) -> Image.Image:
 
 
 @pytest.fixture
-def keys(client: TestClient) -> dict[str, str]:
+def keys(reader: TestClient) -> dict[str, str]:
     """Stem -> key of the folder's samples."""
-    listed = client.get(f"{A}/datasets/files/samples").json()["samples"]
+    listed = reader.get(f"{A}/datasets/files/samples").json()["samples"]
     return {one["key"].rsplit("/", 1)[-1].removesuffix(".png").removesuffix(".jpg"): one["key"] for one in listed}
 
 
-def test_an_image_is_found_again_by_its_etag(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    row = sample(client, "training_set/00000", "mars")
+def test_an_image_is_found_again_by_its_etag(reader: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = sample(reader, "training_set/00000", "mars")
     url = str(row["image"])
-    shown = client.get(url)
+    shown = reader.get(url)
     assert shown.headers["content-type"] == "image/png"
     assert "immutable" in shown.headers["cache-control"]
     assert decoded(shown.content).size == (24, 16)
     monkeypatch.setattr(rasters, "pixels", lambda *_: pytest.fail("decoded for a 304"))
-    again = client.get(url, headers={"If-None-Match": f'"other", W/{shown.headers["etag"]}'})
+    again = reader.get(url, headers={"If-None-Match": f'"other", W/{shown.headers["etag"]}'})
     assert (again.status_code, again.content) == (304, b"")
     assert again.headers["etag"] == shown.headers["etag"]
-    unpinned = client.get(f"/media/samples/{row['id']}/image.png?v=old", headers={"If-None-Match": "*"})
+    unpinned = reader.get(f"/media/samples/{row['id']}/image.png?v=old", headers={"If-None-Match": "*"})
     assert unpinned.headers["cache-control"] == "private, no-cache"
 
 
-def test_a_deep_image_is_shown_stretched(client: TestClient, keys: dict[str, str]) -> None:
-    image = decoded(client.get(str(sample(client, keys["deep"])["image"])).content)
+def test_a_deep_image_is_shown_stretched(reader: TestClient, keys: dict[str, str]) -> None:
+    image = decoded(reader.get(str(sample(reader, keys["deep"])["image"])).content)
     assert image.mode == "L"
     assert image.getextrema() == (0, 255)
 
 
-def test_a_jpeg_passes_through_unless_its_exif_turns_it(client: TestClient, keys: dict[str, str]) -> None:
-    plain = client.get(str(sample(client, keys["plain"])["image"]))
+def test_a_jpeg_passes_through_unless_its_exif_turns_it(reader: TestClient, keys: dict[str, str]) -> None:
+    plain = reader.get(str(sample(reader, keys["plain"])["image"]))
     assert plain.headers["content-type"] == "image/jpeg"
-    turned = client.get(str(sample(client, keys["turned"])["image"]))
+    turned = reader.get(str(sample(reader, keys["turned"])["image"]))
     assert turned.headers["content-type"] == "image/png"
     assert decoded(turned.content).size == (60, 40)
 
 
 def test_thumbnails_are_smaller_and_kept(
-    client: TestClient, keys: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    reader: TestClient, keys: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    row = sample(client, keys["plain"])
+    row = sample(reader, keys["plain"])
     url = f"{row['image']}&size=30"
-    assert decoded(client.get(url).content).size == (30, 20)
+    assert decoded(reader.get(url).content).size == (30, 20)
     monkeypatch.setattr(rasters, "pixels", lambda *_: pytest.fail("drawn twice"))
-    assert decoded(client.get(url).content).size == (30, 20)
+    assert decoded(reader.get(url).content).size == (30, 20)
     for size in (0, 15, 5000, -1):
-        assert client.get(f"{row['image']}&size={size}").status_code == 422
+        assert reader.get(f"{row['image']}&size={size}").status_code == 422
 
 
-def test_the_original_comes_back_byte_for_byte(client: TestClient, keys: dict[str, str], home: object) -> None:
-    row = sample(client, keys[HOSTILE])
-    answer = client.get(f"/media/samples/{row['id']}/original")
+def test_the_original_comes_back_byte_for_byte(reader: TestClient, keys: dict[str, str], home: object) -> None:
+    row = sample(reader, keys[HOSTILE])
+    answer = reader.get(f"/media/samples/{row['id']}/original")
     assert answer.headers["content-type"] == "application/octet-stream"
     disposition = answer.headers["content-disposition"]
     assert disposition.startswith("attachment; ")
     assert "<" not in disposition
     assert decoded(answer.content).size == (60, 40)
-    again = client.get(f"/media/samples/{row['id']}/original", headers={"If-None-Match": answer.headers["etag"]})
+    again = reader.get(f"/media/samples/{row['id']}/original", headers={"If-None-Match": answer.headers["etag"]})
     assert again.status_code == 304
 
 
-def test_a_mask_is_a_palette_image_of_its_ids(client: TestClient) -> None:
-    row = sample(client, "training_set/00011", "mars")
-    answer = client.get(str(row["mask"]))
+def test_a_mask_is_a_palette_image_of_its_ids(reader: TestClient) -> None:
+    row = sample(reader, "training_set/00011", "mars")
+    answer = reader.get(str(row["mask"]))
     assert "immutable" in answer.headers["cache-control"]
     image = decoded(answer.content)
     assert image.mode == "P"
     assert set(np.unique(np.asarray(image))) == {0, 1, 2}
-    colours = {one["id"]: one["colour"] for one in client.get(f"{A}/datasets/mars").json()["classes"]}
+    colours = {one["id"]: one["colour"] for one in reader.get(f"{A}/datasets/mars").json()["classes"]}
     palette = image.getpalette()
     assert palette is not None
     assert "#{:02x}{:02x}{:02x}".format(*palette[6:9]) == colours[2]
@@ -115,41 +115,41 @@ def test_other_colours_are_another_picture(client: TestClient) -> None:
     assert sample(client, "training_set/00000", "mars")["mask"] != row["mask"]
 
 
-def test_mask_ids_raw(client: TestClient) -> None:
-    row = sample(client, "training_set/00011", "mars")
+def test_mask_ids_raw(reader: TestClient) -> None:
+    row = sample(reader, "training_set/00011", "mars")
     url = f"/media/revisions/{row['revision']}/mask.bin"
-    answer = client.get(url, headers={"Accept-Encoding": "identity"})
+    answer = reader.get(url, headers={"Accept-Encoding": "identity"})
     assert answer.headers["x-mask-dtype"] == "uint8"
     assert (answer.headers["x-mask-width"], answer.headers["x-mask-height"]) == ("24", "16")
     ids = np.frombuffer(answer.content, np.uint8).reshape(16, 24)
     assert set(np.unique(ids)) == {0, 1, 2}
-    packed = client.get(url, headers={"Accept-Encoding": "gzip"})
+    packed = reader.get(url, headers={"Accept-Encoding": "gzip"})
     assert packed.headers["content-encoding"] == "gzip"
     assert packed.content == answer.content
-    assert client.get(url, headers={"If-None-Match": answer.headers["etag"]}).status_code == 304
+    assert reader.get(url, headers={"If-None-Match": answer.headers["etag"]}).status_code == 304
     assert gzip.decompress(gzip.compress(answer.content)) == answer.content
 
 
-def test_overlay(client: TestClient) -> None:
-    row = sample(client, "training_set/00011", "mars")
-    clear = client.get(f"/media/samples/{row['id']}/overlay.png?opacity=0")
-    full = client.get(f"/media/samples/{row['id']}/overlay.png?opacity=1")
-    image = np.asarray(decoded(client.get(str(row["image"])).content))
+def test_overlay(reader: TestClient) -> None:
+    row = sample(reader, "training_set/00011", "mars")
+    clear = reader.get(f"/media/samples/{row['id']}/overlay.png?opacity=0")
+    full = reader.get(f"/media/samples/{row['id']}/overlay.png?opacity=1")
+    image = np.asarray(decoded(reader.get(str(row["image"])).content))
     assert (np.asarray(decoded(clear.content))[:, :, 0] == image).all()
     covered = (np.asarray(decoded(full.content)) != np.asarray(decoded(clear.content))).any(axis=2)
     assert covered[12:, 12:].all()
     assert not covered[12:, 10:12].any()
-    bare = sample(client, "test_set/00000", "mars")
+    bare = sample(reader, "test_set/00000", "mars")
     assert bare["mask"] is None
-    assert client.get(f"/media/samples/{bare['id']}/overlay.png?size=16").status_code == 200
-    assert client.get(f"/media/samples/{row['id']}/overlay.png?opacity=2").status_code == 422
+    assert reader.get(f"/media/samples/{bare['id']}/overlay.png?size=16").status_code == 200
+    assert reader.get(f"/media/samples/{row['id']}/overlay.png?opacity=2").status_code == 422
 
 
-def test_what_is_not_there(client: TestClient) -> None:
+def test_what_is_not_there(reader: TestClient) -> None:
     for url in ("samples/999/image.png", "samples/999/original", "samples/999/overlay.png", "revisions/999/mask.png"):
-        answer = client.get(f"/media/{url}")
+        answer = reader.get(f"/media/{url}")
         assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
-    assert client.get("/media/revisions/999/mask.bin").status_code == 404
+    assert reader.get("/media/revisions/999/mask.bin").status_code == 404
 
 
 def test_damage_is_told_and_not_shown(client: TestClient, db: Database) -> None:
