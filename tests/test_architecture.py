@@ -10,7 +10,8 @@ ROOT = Path(__file__).parents[1]
 MAY = {
     "app.domain": set[str](),
     "app.store": {"app.domain"},
-    "app.flows": {"app.domain", "app.store"},
+    "app.cvat": {"app.domain"},
+    "app.flows": {"app.domain", "app.store", "app.cvat"},
     "app.jobs": {"app.domain", "app.store", "app.flows"},
     "app.web": {"app.domain", "app.store", "app.flows", "app.jobs"},
     "app.cli": {"app.domain", "app.store", "app.flows", "app.jobs", "app.serving"},
