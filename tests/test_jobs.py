@@ -1,0 +1,123 @@
+"""Jobs through the real engine and real processes, killed without warning."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from app import jobs
+from app.domain.actor import person
+from app.flows import ingest
+from app.flows.progress import quiet
+from app.jobs import JobFailed
+from app.settings import Settings
+from app.store import datasets, samples, summary
+from app.store import jobs as rows
+from app.store.db import Database, open_database
+from app.store.tables import Job
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(home=tmp_path / "data")
+
+
+@pytest.fixture
+def db(settings: Settings) -> Iterator[Database]:
+    database = open_database(settings.database)
+    yield database
+    database.close()
+
+
+@contextmanager
+def worker(settings: Settings) -> Iterator["subprocess.Popen[bytes]"]:
+    env = os.environ | {"REMASK_HOME": str(settings.home)}
+    process = subprocess.Popen([sys.executable, "-m", "app", "worker"], env=env, stderr=subprocess.PIPE)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def until(holds: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    tick = threading.Event()
+    while not holds():
+        assert time.monotonic() < deadline, "it never came to hold"
+        tick.wait(0.02)
+
+
+def request_demo(db: Database) -> int:
+    with db.write() as session:
+        return rows.request(session, "demo", None, {"dataset": "demo", "actor": "ada"}).id
+
+
+def state(db: Database, job_id: int) -> str:
+    with db.read() as session:
+        return rows.find(session, job_id).state
+
+
+def imported(db: Database) -> int:
+    with db.read() as session:
+        return sum(count for _, count, _ in summary.all_datasets(session))
+
+
+def test_a_job_goes_on_after_its_worker_was_killed(db: Database, settings: Settings) -> None:
+    job = request_demo(db)
+    with worker(settings) as process:
+        until(lambda: imported(db) >= 100)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert state(db, job) == "running"
+    assert 100 <= imported(db) < 660
+    with worker(settings):
+        until(lambda: state(db, job) == "done")
+        until(lambda: [one.kind for one in _ended(db)] == ["check", "demo"])
+    assert imported(db) == 660
+    with db.read() as session:
+        keys = [one.key for one in samples.walk(session, datasets.find(session, "demo").id)]
+    assert len(set(keys)) == 660
+
+
+def test_a_running_job_stops_when_it_is_cancelled(db: Database, settings: Settings) -> None:
+    job = request_demo(db)
+    with worker(settings):
+        until(lambda: imported(db) >= 100)
+        with db.write() as session:
+            rows.cancel(session, job)
+        until(lambda: state(db, job) == "cancelled")
+    assert imported(db) < 660
+
+
+def test_a_second_worker_is_refused_in_a_sentence(db: Database, settings: Settings) -> None:
+    with worker(settings):
+        until(lambda: (settings.home / "jobs.sqlite").exists())
+        with worker(settings) as second:
+            assert second.wait(timeout=30) == 1
+            assert second.stderr is not None
+            assert b"Another worker has the data folder" in second.stderr.read()
+
+
+def test_the_command_line_runs_a_job_itself(db: Database, settings: Settings, npz: Path) -> None:
+    ingest.run(db, npz, "mars", person("ada"))
+    result = jobs.run_here(db, settings, "check", "mars", {"only": ["shared_mask"]}, quiet)
+    assert [one["check"] for one in result["checks"]] == ["shared_mask"]
+
+
+def test_a_failed_job_says_why(db: Database, settings: Settings, npz: Path) -> None:
+    ingest.run(db, npz, "mars", person("ada"))
+    with pytest.raises(JobFailed, match="no check"):
+        jobs.run_here(db, settings, "check", "mars", {"only": ["nonsense"]}, quiet)
+
+
+def _ended(db: Database) -> list[Job]:
+    with db.read() as session:
+        return [one for one in rows.recent(session) if one.state == "done"]
