@@ -152,7 +152,7 @@ def _label(shape: Element) -> str:
 def _bounds(shape: Element, height: int, width: int) -> rle.Bounds:
     """The pixels of a shape. Raises BadRle, BadPolygon or BadDocument."""
     if shape.tag == "mask":
-        runs = [_value(run) for run in (shape.get("rle") or "").split(",")]
+        runs = (shape.get("rle") or "").split(",")
         left, top, box_width, box_height = (int(_number(shape, side)) for side in ("left", "top", "width", "height"))
         return rle.bounds_of(rle.cvat_box(runs, left, top, box_width, box_height, height, width))
     if shape.tag == "ellipse":

@@ -98,6 +98,8 @@ def _sample(
         if annotation is None:
             return Labelled(key, picture, None, name, split)
         png = frames.find(str(annotation.get("file_name") or f"{PurePosixPath(wanted).stem}.png"), hints)
+        if png == name:
+            raise BadDocument("its PNG of segments is not in the source")
         segments = _segments(open_mask(frames.source.read(png)))
         if reason := size_mismatch(picture, (segments.shape[0], segments.shape[1]), png):
             raise BadDocument(reason)

@@ -5,7 +5,6 @@ are drawn on it, and a column's fill changes where the outline crosses the colum
 """
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -133,9 +132,3 @@ def ellipse_points(x: float, y: float, radius_x: float, radius_y: float, degrees
         ),
         axis=1,
     )
-
-
-def rectangle_points(corners: Sequence[Sequence[float]]) -> Points:
-    """The four corners of the upright rectangle between two opposite ones."""
-    (x0, y0), (x1, y1) = corners
-    return points_of([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])

@@ -114,9 +114,9 @@ def cvat_decode(points: Sequence[float], height: int, width: int) -> Bool:
 
 
 def cvat_box(
-    runs: Sequence[float], left: int, top: int, box_width: int, box_height: int, height: int, width: int
+    runs: Sequence[float] | Sequence[str], left: int, top: int, box_width: int, box_height: int, height: int, width: int
 ) -> Bool:
-    """The boolean (height, width) mask of CVAT's row-major runs inside a box. Raises BadRle."""
+    """The boolean (height, width) mask of CVAT's row-major runs, also as text, inside a box. Raises BadRle."""
     if left < 0 or top < 0 or box_width < 1 or box_height < 1 or left + box_width > width or top + box_height > height:
         raise BadRle(f"a mask at {left}, {top} of {box_width} x {box_height} in a picture of {width} x {height}")
     bounds = _from_runs(_whole(runs), box_width * box_height)

@@ -22,7 +22,7 @@ from app.domain.formats.image_files import is_image
 from app.domain.formats.instances import Category, Draw, Instance, by_area, numbered, sample
 from app.domain.formats.polygon import points_of, polygon_bounds
 from app.domain.formats.source import Source
-from app.domain.formats.splits import Names, lists_of, split_of
+from app.domain.formats.splits import Names, lists_of
 
 NAME = "yolo"
 _LINE = re.compile(r"\d+(\s+-?\d*\.?\d+([eE][-+]?\d+)?){4,}\s*")
@@ -70,9 +70,8 @@ def read(source: Source, classes: ClassList | None) -> Iterator[Read]:
                 continue
         draw = _drawing(shapes) if polygons and file is not None else None
         yield sample(frames, legend, image, split=splits.get(image) or split_in(image), draw=draw)
-    for name in source.match("*labels/*.txt"):
-        if name not in files:
-            yield Refused(name, "its image is not in the source")
+    for name in sorted(set(source.match("*labels/*.txt")) - set(files)):
+        yield Refused(name, "its image is not in the source")
     yield from ignored(counts)
 
 
@@ -154,7 +153,7 @@ def _splits(source: Source, settings: Settings) -> dict[str, str]:
             out.update(dict.fromkeys(known.find(text)[:1], split))
         elif not text.endswith(".txt"):
             folder = text.strip("./") + "/"
-            out.update({name: split for name in images if f"/{name}".find(f"/{folder}") >= 0 and split_of(split)})
+            out.update({name: split for name in images if f"/{name}".find(f"/{folder}") >= 0})
     return out
 
 

@@ -81,7 +81,7 @@ def test_z_order_decides_and_the_later_of_equals_is_on_top(tmp_path: Path, order
         (mask("rock", "0, 5", (0, 0, 2, 2)), "cover 5 of 4"),
         (mask("rock", "0, 4", (5, 0, 2, 2)), "a mask at 5, 0 of 2 x 2 in a picture of 6 x 4"),
         (mask("rock", "0, 4", (-1, 0, 2, 2)), "a mask at -1, 0"),
-        (mask("rock", "0, x", (0, 0, 2, 2)), "'x' stands where a number"),
+        (mask("rock", "0, x", (0, 0, 2, 2)), "run lengths that aren't numbers"),
         (mask("rock", "0, 10000000000", (0, 0, 100_000, 100_000)), "100000 x 100000"),
         ('<polygon label="rock" points="1,1;2,2"/>', "three points"),
         ('<polygon label="rock" points="1,1;2,2;nan,3"/>', "'nan' stands where"),

@@ -80,9 +80,8 @@ def test_a_missing_png_and_a_picture_without_annotation(tmp_path: Path) -> None:
     del made["annotations/panoptic_train/a.png"]
     made["images/train/b.png"] = picture(3, 2)
     made["annotations/panoptic_train.json"]["images"].append({"id": 2, "file_name": "b.png"})
-    made["annotations/panoptic_train.json"]["annotations"][0]["file_name"] = "seg.png"
     read = outcome(panoptic, source_of(tmp_path, made))
-    assert read.refused == {"a.png": "the image is not in the source"}
+    assert read.refused == {"a.png": "its PNG of segments is not in the source"}
     assert read.samples["train/b"].mask is None
 
 
