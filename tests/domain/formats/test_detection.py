@@ -66,7 +66,7 @@ FORMATS = {
 
 @pytest.mark.parametrize(("name", "format"), [(name, format) for format, names in FORMATS.items() for name in names])
 def test_real_sources(name: str, format: str) -> None:
-    assert registry.detect(open_source(shared(f"data/formats/{name}"))).NAME == format
+    assert format == registry.detect(open_source(shared(f"data/formats/{name}"))).NAME
 
 
 @pytest.mark.parametrize(
@@ -80,5 +80,5 @@ def test_real_sources(name: str, format: str) -> None:
 )
 def test_zips_from_cvat(name: str, format: str) -> None:
     source = open_source(shared(f"cvat/exports/capture_sdk2.80.0/{name}"))
-    assert registry.detect(source).NAME == format
+    assert format == registry.detect(source).NAME
     source.close()
