@@ -26,22 +26,28 @@ class InUse(Conflict):
     """Another process has the port or the data folder."""
 
 
-def serve(settings: Settings, db: Database, page: str) -> None:
-    """Serve until stopped; prints the address, ``page`` and all. Raises InUse, or what check_exposure raises."""
+@contextmanager
+def reserve(settings: Settings) -> Iterator[socket.socket]:
+    """Hold the data folder and the address before anything long is begun. Raises InUse, or as check_exposure does."""
     check_exposure(settings)
+    with (
+        _only_one(settings.home / "serve.lock", f"Another server has the data folder {settings.home}; stop it first."),
+        _listen(settings) as listening,
+    ):
+        yield listening
+
+
+def serve(settings: Settings, db: Database, listening: socket.socket, page: str) -> None:
+    """Serve until stopped; prints the address, ``page`` and all."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    with _only_one(settings.home / "serve.lock", f"Another server has the data folder {settings.home}; stop it first."):
-        listening = _listen(settings)
-        worker = subprocess.Popen(
-            [sys.executable, "-m", "app", "worker", "--until-stdin-closes"], stdin=subprocess.PIPE
-        )
-        try:
-            console.say(f"Remask is at http://{_shown(settings.host)}:{settings.port}{page}   (Ctrl+C stops it)")
-            config = uvicorn.Config(create_app(settings), log_level="warning", timeout_graceful_shutdown=2)
-            uvicorn.Server(config).run(sockets=[listening])
-        finally:
-            worker.communicate()
-            db.close()
+    worker = subprocess.Popen([sys.executable, "-m", "app", "worker", "--until-stdin-closes"], stdin=subprocess.PIPE)
+    try:
+        console.say(f"Remask is at http://{_shown(settings.host)}:{settings.port}{page}   (Ctrl+C stops it)")
+        config = uvicorn.Config(create_app(settings), log_level="warning", timeout_graceful_shutdown=2)
+        uvicorn.Server(config).run(sockets=[listening])
+    finally:
+        worker.communicate()
+        db.close()
 
 
 def work(settings: Settings, db: Database, until_stdin_closes: bool) -> None:

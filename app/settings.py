@@ -20,9 +20,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="REMASK_", frozen=True)
 
     home: Path = Field(default=Path("remask-data"), description="The data folder: database, uploads, exports.")
-    host: str = Field(
-        default="127.0.0.1", description="Address to serve on; beyond loopback REMASK_TOKEN is needed."
-    )
+    host: str = Field(default="127.0.0.1", description="Address to serve on; beyond loopback REMASK_TOKEN is needed.")
     port: int = Field(default=8000, description="Port to serve on.")
     token: str | None = Field(default=None, description="Secret that every request has to carry, off loopback.")
     reviewer: str = Field(default_factory=_system_user, description="Name that decisions carry by default.")

@@ -23,12 +23,13 @@ def serve(
 
     settings, db = open_data()
     page = ""
-    if data is not None:
-        with console.progress(machine=False) as progress:
-            report = ingest.run(db, data, name_for(data), person(settings.reviewer), progress=progress)
-        console.say(sentence(report))
-        page = f"/d/{report.dataset}"
-    serving.serve(settings, db, page)
+    with serving.reserve(settings) as listening:
+        if data is not None:
+            with console.progress(machine=False) as progress:
+                report = ingest.run(db, data, name_for(data), person(settings.reviewer), progress=progress)
+            console.say(sentence(report))
+            page = f"/d/{report.dataset}"
+        serving.serve(settings, db, listening, page)
 
 
 def worker(
