@@ -55,11 +55,9 @@ def status_of_one(session: Read, owner: Owner, key: str) -> StatusOut:
     response_class=StreamingResponse,
     responses={
         200: {
+            "model": StatusList,
             "description": "Every sample by id.",
-            "content": {
-                "application/json": {"schema": {"$ref": "#/components/schemas/StatusList"}},
-                "text/csv": {"schema": {"type": "string"}},
-            },
+            "content": {"text/csv": {"schema": {"type": "string"}}},
         }
     },
 )
