@@ -127,7 +127,7 @@ def _samples(
 
 def check_document(document: Any) -> dict[str, Any]:
     """A COCO document with its lists checked. Raises BadDocument naming what is missing."""
-    if isinstance(document, list):
+    if isinstance(document, list) and any(isinstance(one, dict) and "image_id" in one for one in document[:1]):
         raise BadDocument("a list of results without the list of images; import it with the annotation file")
     if not isinstance(document, dict) or not isinstance(document.get("images"), list):
         raise BadDocument("no COCO annotations: it has no list of images")

@@ -141,7 +141,7 @@ def test_several_files(tmp_path: Path) -> None:
         "annotations/stuff_train.json": document(annotations=[one(SQUARE, 5)]),
         "annotations/instances_wrong.json": document(categories=[{"id": 3, "name": "boat"}], annotations=[one(SQUARE)]),
         "annotations/broken.json": b"{",
-        "annotations/other.json": [1],
+        "annotations/other.json": [{"image_id": 1}],
     }
     read = outcome(coco, source_of(tmp_path, files))
     assert {key: (one.split, int(np.max(read.mask(key)))) for key, one in read.samples.items()} == {
