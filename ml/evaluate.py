@@ -1,0 +1,79 @@
+"""A network judged on samples: figures over all of them, and the confusion of each."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from ml.config import Config
+from ml.data import Item, Pictures, Scaling
+from ml.infer import probabilities
+from ml.losses import Loss
+from ml.machine import World
+from ml.metrics import Tally, from_confusion
+from ml.snapshot import Class, Row
+
+
+@dataclass(frozen=True)
+class Judge:
+    """What judging needs besides a network and samples."""
+
+    pictures: Pictures
+    scaling: Scaling
+    classes: tuple[Class, ...]
+    loss: Loss
+    config: Config
+    world: World
+
+    def figures(self, network: nn.Module, rows: Sequence[Row]) -> dict[str, Any]:
+        """Loss and metrics over ``rows``, which all processes share out among themselves."""
+        tally = Tally(self.classes, self.world.device)
+        self._run(network, rows[self.world.rank :: self.world.size], tally, flips=False)
+        if self.world.size > 1:
+            tally.reduce()
+        return {"loss": tally.mean_loss(), **tally.summary()}
+
+    def each(
+        self, network: nn.Module, rows: Sequence[Row], *, flips: bool
+    ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """Figures by this process alone, and key, group, mean IoU and confusion of each sample, worst first."""
+        tally = Tally(self.classes, self.world.device)
+        samples = [
+            {
+                "key": row.key,
+                "group": row.group,
+                "miou": from_confusion(matrix, self.classes)["miou"],
+                "confusion": matrix.tolist(),
+            }
+            for row, matrix in self._run(network, rows, tally, flips=flips)
+        ]
+        samples.sort(key=lambda one: (one["miou"] is None, one["miou"], one["key"]))
+        return {"loss": tally.mean_loss(), **tally.summary()}, samples
+
+    def _run(
+        self, network: nn.Module, rows: Sequence[Row], tally: Tally, *, flips: bool
+    ) -> list[tuple[Row, torch.Tensor]]:
+        network.eval()
+        found: list[tuple[Row, torch.Tensor]] = []
+        for some in alike(rows, self.config):
+            batch = self.pictures.gather([Item(row) for row in some], whole=True).to(self.world.device)
+            image = self.scaling.standard(self.scaling.unit(batch.image))
+            believed = probabilities(network, image, self.config, flips=flips)
+            sums, counts = self.loss.parts(believed.clamp_min(1e-12).log(), batch.target, batch.weight)
+            tally.loss += torch.stack([sums, counts]).double()
+            found += zip(some, tally.add(believed, batch.target).cpu(), strict=True)
+        return found
+
+
+def alike(rows: Sequence[Row], config: Config) -> Iterator[list[Row]]:
+    """Rows of one size together, in batches; those larger than a cut one by one."""
+    waiting: dict[tuple[int, int], list[Row]] = {}
+    for row in rows:
+        size = row.shape[:2]
+        some = waiting.setdefault(size, [])
+        some.append(row)
+        if len(some) == config.batch or max(size) > config.crop:
+            yield waiting.pop(size)
+    yield from waiting.values()
