@@ -140,7 +140,7 @@ class Guard:
             return True
         bearer = self._bearer(headers)
         if bearer is not None:
-            return hmac.compare_digest(bearer.encode(), token.encode())
+            return hmac.compare_digest(bearer.encode("latin-1"), token.encode())  # headers are read as Latin-1
         try:
             cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
         except CookieError:

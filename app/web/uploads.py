@@ -18,7 +18,7 @@ from app.domain.errors import Invalid, TooLarge
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
-MAX_FIELD = 32 << 20
+MAX_FIELDS = 32 << 20
 MAX_FILES = 500_000
 MAX_DEPTH = 32
 
@@ -99,6 +99,7 @@ class _Parts:
         self._disposition: dict[bytes, bytes] = {}
         self._file: BinaryIO | None = None
         self._text = bytearray()
+        self._in_memory = 0
         self._ended = False
 
     def callbacks(self) -> "MultipartCallbacks":
@@ -177,8 +178,9 @@ class _Parts:
             self._file.write(data[start:end])
             return
         self._text += data[start:end]
-        if len(self._text) > MAX_FIELD:
-            raise TooLarge("A field of the form is too large.")
+        self._in_memory += end - start
+        if self._in_memory > MAX_FIELDS:
+            raise TooLarge("The fields of the form, files left out, are too large.")
 
     def _end(self) -> None:
         if self._file is not None:

@@ -17,7 +17,7 @@ from app.settings import Settings
 from app.store import jobs
 from app.store.db import Database
 from app.store.tables import Job
-from app.web import events
+from app.web import events, uploads
 from tests.web.conftest import make_npz, png
 
 A = "/api/v1"
@@ -170,6 +170,14 @@ def test_an_upload_has_a_limit_told_or_not(serve: Callable[..., TestClient]) -> 
     told = client.post(f"{A}/datasets/new/imports", content=b"".join(body()), headers=headers)
     assert (untold.status_code, told.status_code) == (413, 413)
     assert "1,000 bytes" in told.json()["detail"]
+    assert left_over(client) == []
+
+
+def test_form_fields_are_bounded(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "MAX_FIELDS", 1000)
+    fields = {f"field{index}": "x" * 300 for index in range(4)}
+    answer = client.post(f"{A}/datasets/new/imports", files=[("files", ("a.png", b"1"))], data=fields)
+    assert answer.status_code == 413
     assert left_over(client) == []
 
 

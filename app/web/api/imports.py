@@ -96,7 +96,8 @@ async def start_import(
     """Upload files and import them, in the background. The dataset is made where it isn't there."""
     if not datasets.NAME.fullmatch(dataset):
         raise datasets.BadName(datasets.NAME_RULE)
-    if int(request.headers.get("content-length", "0")) > settings.max_upload:
+    told = request.headers.get("content-length", "")
+    if told.isdecimal() and len(told) < 20 and int(told) > settings.max_upload:
         raise TooLarge(f"The upload is over the limit of {settings.max_upload:,} bytes; use `remask import` instead.")
     content_type = request.headers.get("content-type", "")
     upload = await uploads.receive(content_type, request.stream(), settings.uploads, settings.max_upload)
