@@ -15,7 +15,7 @@ from app.cvat import ellipse
 from app.domain.errors import Invalid
 from app.domain.formats import rle
 from app.domain.formats.instances import compose as paint
-from app.domain.formats.polygon import BadPolygon, Points, points_of, polygon_bounds, rectangle_points
+from app.domain.formats.polygon import BadPolygon, Points, points_of, polygon_bounds
 from app.domain.mask import Mask
 
 # CVAT keeps coordinates exactly, its exports round them to this many decimals before they draw.
@@ -127,7 +127,7 @@ def bounds_of(shape: Shape, height: int, width: int, rule: EllipseRule) -> rle.B
 def _rectangle(shape: Shape) -> Points:
     """Corners of a rectangle, turned around its middle."""
     x0, y0, x1, y1 = np.around(np.array(shape.points, np.float64), _DECIMALS).tolist()
-    corners = rectangle_points(((x0, y0), (x1, y1)))
+    corners = points_of([x0, y0, x1, y0, x1, y1, x0, y1])
     if shape.rotation == 0:
         return corners
     angle, middle = np.radians(shape.rotation), np.array((x0 + (x1 - x0) / 2, y0 + (y1 - y0) / 2))
