@@ -7,16 +7,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
-from sqlalchemy import Float, Select, and_, case, exists, func, literal, or_, select
+from sqlalchemy import Float, Select, and_, case, exists, func, literal, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.sql.elements import ColumnElement
 
 from app.domain.errors import Invalid
+from app.domain.status import Status
 from app.store import groups
 from app.store.tables import ClassPixels, Flag, Raster, Revision, Sample, Score
 
 Sort = Literal["worst", "key", "newest"]
 SORTS: tuple[str, ...] = get_args(Sort)
+
+
+Value = float | str | int
+Place = tuple[Value, int]  # what a page is sorted by, and the sample's id
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,7 @@ class Row:
     image: Raster
     mask_id: int | None
     mask_hash: str | None
-    value: float | str | int
+    value: Value
 
 
 @dataclass(frozen=True)
@@ -70,13 +75,10 @@ class BadCursor(Invalid):
 
 def page(session: Session, dataset_id: int, filter: Filter, after: str | None = None, limit: int = 60) -> Page:
     """Up to ``limit`` samples after the cursor; costs the same on every page. Raises BadCursor."""
-    value, query = _sorted(dataset_id, filter)
-    if after is not None:
-        query = query.where(_beyond(value, filter, *_read_cursor(after)))
-    found = session.execute(query.limit(limit + 1)).all()
-    rows = [Row(*row) for row in found[:limit]]
-    more = len(found) > limit
-    return Page(rows, _cursor(rows[-1].value, rows[-1].sample.id) if more else None)
+    start = None if after is None else _read_cursor(after)
+    found = _walk(session, dataset_id, filter, start, limit + 1)
+    rows = _rows(session, found[:limit])
+    return Page(rows, _cursor(*found[limit - 1]) if len(found) > limit else None)
 
 
 def count(session: Session, dataset_id: int, filter: Filter) -> int:
@@ -92,30 +94,30 @@ def ids(session: Session, dataset_id: int, filter: Filter) -> list[int]:
 
 def order(session: Session, dataset_id: int, filter: Filter, limit: int) -> list[int]:
     """The first ``limit`` samples that match, by id, in the filter's order: a queue to walk through."""
-    _, query = _sorted(dataset_id, filter)
-    return list(session.scalars(query.with_only_columns(Sample.id, maintain_column_froms=True).limit(limit)))
+    return [id for _, id in _walk(session, dataset_id, filter, None, limit)]
 
 
 def by_ids(session: Session, dataset_id: int, ids: Sequence[int]) -> list[Row]:
     """The rows of these few samples, in the order of their ids."""
-    query = _unfiltered(dataset_id, Filter()).where(Sample.id.in_(ids)).order_by(Sample.id)
-    return [Row(*row) for row in session.execute(query)]
+    query = select(Sample.worst, Sample.id).where(Sample.dataset_id == dataset_id, Sample.id.in_(ids))
+    return _rows(session, [(worst, id) for worst, id in session.execute(query.order_by(Sample.id))])
 
 
 def place(session: Session, dataset_id: int, filter: Filter, sample_id: int) -> tuple[int, Row | None, Row | None]:
     """(samples before this one, the previous one, the next one) in the filter's order, whether or not the sample itself
     still matches the filter."""
-    value, query = _sorted(dataset_id, filter)
-    at = session.execute(_unfiltered(dataset_id, filter).where(Sample.id == sample_id)).first()
+    value = _value(filter)
+    at = session.execute(_scored(select(value, Sample.id), filter).where(Sample.id == sample_id)).first()
     if at is None:
         return 0, None, None
-    here = Row(*at)
-    following = session.execute(query.where(_beyond(value, filter, here.value, here.sample.id)).limit(1)).first()
-    before = ~_beyond(value, filter, here.value, here.sample.id) & (Sample.id != sample_id)
-    backwards = query.where(before).order_by(None).order_by(*_order(value, filter, backwards=True)).limit(1)
-    previous = session.execute(backwards).first()
-    counted = session.scalar(select(func.count()).select_from(query.where(before).order_by(None).subquery())) or 0
-    return counted, Row(*previous) if previous else None, Row(*following) if following else None
+    here = (at[0], at[1])
+    previous = _rows(session, _walk(session, dataset_id, filter, here, 1, backwards=True))
+    following = _rows(session, _walk(session, dataset_id, filter, here, 1))
+    query = _scored(select(func.count()).select_from(Sample), filter)
+    query = query.where(Sample.dataset_id == dataset_id, *_conditions(filter))
+    parts = _beyond(value, filter, here, backwards=True)
+    counted = sum(session.scalar(query.where(part)) or 0 for part in parts)
+    return counted, previous[0] if previous else None, following[0] if following else None
 
 
 def histogram(session: Session, dataset_id: int, filter: Filter, bins: int = 40) -> list[int]:
@@ -143,7 +145,7 @@ def _conditions(filter: Filter) -> list[ColumnElement[bool]]:
     if filter.status:
         conditions.append(Sample.status.in_(filter.status))
     elif filter.group is None and filter.key is None:
-        conditions.append(Sample.excluded.is_(False))
+        conditions.append(Sample.status != Status.EXCLUDED.value)  # as the index on status has it
     if filter.split is not None:
         conditions.append(Sample.split.is_(None) if filter.split == "none" else Sample.split == filter.split)
     if filter.q:
@@ -179,22 +181,39 @@ def _check_condition(filter: Filter, check: str) -> ColumnElement[bool]:
     return exists().where(and_(*inside)).correlate(Sample)  # the sort may join the scores as well
 
 
-def _sorted(dataset_id: int, filter: Filter) -> tuple[Any, Select[Any]]:
+def _walk(
+    session: Session, dataset_id: int, filter: Filter, start: Place | None, limit: int, backwards: bool = False
+) -> list[Place]:
+    """Where the next ``limit`` samples after ``start`` are. Ties of the value and what lies past it are asked for one
+    after the other, so that each is a range of an index and a late page costs no more than an early one."""
     value = _value(filter)
-    return value, _unfiltered(dataset_id, filter).where(*_conditions(filter)).order_by(*_order(value, filter))
+    query = _scored(select(value, Sample.id), filter).where(Sample.dataset_id == dataset_id, *_conditions(filter))
+    query = query.order_by(*_order(value, filter, backwards))
+    found: list[Place] = []
+    for part in [true()] if start is None else _beyond(value, filter, start, backwards):
+        if len(found) < limit:
+            found += [(at, id) for at, id in session.execute(query.where(part).limit(limit - len(found)))]
+    return found
 
 
-def _unfiltered(dataset_id: int, filter: Filter) -> Select[Any]:
-    value = _value(filter)
+def _rows(session: Session, places: Sequence[Place]) -> list[Row]:
+    """The samples at these places, with what a page shows of them."""
     query = (
-        select(Sample, Raster, Revision.mask_id, select_hash(), value)
+        select(Sample, Raster, Revision.mask_id, select_hash())
         .join(Raster, Raster.id == Sample.image_id)
         .join(Revision, Revision.id == Sample.current_id, isouter=True)
-        .where(Sample.dataset_id == dataset_id)
+        .where(Sample.id.in_([id for _, id in places]))
     )
-    if filter.scored_by is not None:
-        query = query.join(Score, and_(Score.sample_id == Sample.id, Score.check == filter.scored_by, _of_current()))
-    return query
+    found = {sample.id: (sample, image, mask, hash) for sample, image, mask, hash in session.execute(query)}
+    return [Row(*found[id], value) for value, id in places]
+
+
+def _scored(query: Select[Any], filter: Filter) -> Select[Any]:
+    """``query`` on Sample joined with the score that it is sorted by, where it is sorted by one."""
+    if filter.scored_by is None:
+        return query
+    scored = (Score.dataset_id == Sample.dataset_id, Score.sample_id == Sample.id, Score.check == filter.scored_by)
+    return query.join(Score, and_(*scored, _of_current()))
 
 
 def select_hash() -> Any:
@@ -221,17 +240,21 @@ def _order(value: Any, filter: Filter, backwards: bool = False) -> tuple[Any, ..
     return (value.desc() if falls else value.asc(), Sample.id.desc() if ids_fall else Sample.id.asc())
 
 
-def _beyond(value: Any, filter: Filter, at: float | str | int, id: int) -> ColumnElement[bool]:
-    bound = literal(at, Float) if isinstance(at, float) else literal(at)
-    past = value < bound if _descending(filter) else value > bound
-    return or_(past, and_(value == bound, Sample.id < id if filter.sort == "newest" else Sample.id > id))
+def _beyond(value: Any, filter: Filter, at: Place, backwards: bool = False) -> list[ColumnElement[bool]]:
+    """What comes after ``at``, in order: the rest of its ties, and all with a later value."""
+    bound = literal(at[0], Float) if isinstance(at[0], float) else literal(at[0])
+    falls = _descending(filter) != backwards
+    past = value < bound if falls else value > bound
+    if filter.sort in ("key", "newest"):  # no two samples share one
+        return [past]
+    return [and_(value == bound, Sample.id < at[1] if backwards else Sample.id > at[1]), past]
 
 
-def _cursor(value: float | str | int, id: int) -> str:
+def _cursor(value: Value, id: int) -> str:
     return base64.urlsafe_b64encode(json.dumps([value, id]).encode()).decode().rstrip("=")
 
 
-def _read_cursor(cursor: str) -> tuple[float | str | int, int]:
+def _read_cursor(cursor: str) -> Place:
     try:
         value, id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         fits = isinstance(value, str) or (math.isfinite(value) and abs(value) < 1 << 63)

@@ -78,6 +78,20 @@ def known(session: Session, dataset_id: int, keys: Sequence[str]) -> dict[str, K
     return {sample.key: Known(sample, hash, frozenset(masks[id])) for id, (sample, hash) in found.items()}
 
 
+def standings(session: Session, dataset_id: int, chunk: int = 2000) -> Iterator[tuple[str, str, int, int | None]]:
+    """(key, status, version, current revision) of every sample of a dataset by id, a chunk in memory at a time."""
+    last = 0
+    columns = (Sample.id, Sample.key, Sample.status, Sample.version, Sample.current_id)
+    while True:
+        query = select(*columns).where(Sample.dataset_id == dataset_id, Sample.id > last).order_by(Sample.id)
+        rows = session.execute(query.limit(chunk)).all()
+        for _, key, status, version, revision in rows:
+            yield key, status, version, revision
+        if len(rows) < chunk:
+            return
+        last = rows[-1][0]
+
+
 def walk(session: Session, dataset_id: int, chunk: int = 1000) -> Iterator[Sample]:
     """Every sample of a dataset by id, a chunk in memory at a time."""
     last = 0

@@ -188,7 +188,7 @@ def test_checks_are_asked_for_once(client: TestClient) -> None:
     assert client.post(url, json={"only": ["shared_mask"]}).json() == one.json()
     everything = client.post(url)
     assert everything.json()["job"] != one.json()["job"]
-    assert client.post(url, json={"only": ["palm_reading"]}).status_code == 422
+    assert client.post(url, json={"only": ["palm_reading"]}).status_code == 404
     assert client.post(f"{A}/datasets/nowhere/checks", json={}).status_code == 404
     ended = work(client, one.json()["job"])
     assert ended["state"] == "done", ended
