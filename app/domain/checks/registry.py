@@ -1,27 +1,28 @@
-"""The checks, in the order in which they are run and shown."""
+"""All checks, in the order in which they are run and shown."""
 
-from collections.abc import Mapping
-
+from app.domain.checks.bad_image import BadImage
 from app.domain.checks.base import Check, CheckFactory
 from app.domain.checks.duplicate_image import DuplicateImage
+from app.domain.checks.foreign_image import ForeignImage
 from app.domain.checks.shared_mask import SharedMask
-from app.domain.errors import Invalid
+from app.domain.checks.unusual_mask import UnusualMask
+from app.domain.errors import NotFound
 
-CHECKS: tuple[CheckFactory, ...] = (SharedMask,)
+CHECKS = (SharedMask, DuplicateImage, ForeignImage, UnusualMask, BadImage)
 
 
-class UnknownCheck(Invalid):
-    """A name that is no check's."""
+class UnknownCheck(NotFound):
+    """A name that no check has."""
 
 
 def by_name(name: str) -> CheckFactory:
-    """The check of that name. Raises UnknownCheck."""
-    for check in CHECKS:
-        if name == check.name:
-            return check
-    raise UnknownCheck(f"There is no check {name!r}; choose of {', '.join(check.name for check in CHECKS)}.")
+    """The factory of the check called ``name``. Raises UnknownCheck with the names there are."""
+    for one in CHECKS:
+        if one.name == name:
+            return one
+    raise UnknownCheck(f"There is no check {name!r}; choose from {', '.join(one.name for one in CHECKS)}.")
 
 
-def content_groups(check: Check) -> Mapping[int, int] | None:
-    """sample -> content group, from the check that finds them once it has finished; None from the others."""
+def content_groups(check: Check) -> dict[int, int] | None:
+    """After ``finish``: sample -> its content group, of the check that tells them; None of any other."""
     return check.content_groups() if isinstance(check, DuplicateImage) else None
