@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 
 from sqlalchemy.orm import Session
@@ -21,7 +20,8 @@ from app.store import blobs, datasets, imports, jobs, rasters, revisions, sample
 from app.store.db import Database
 from app.store.tables import Import, Sample
 
-CHUNK = 100
+CHUNK = 400
+CHUNK_BYTES = 64 << 20
 MAX_KEY = 1024
 DOCUMENTS = ("*.json", "*.xml", "*.txt", "*.csv", "*.yaml", "*.yml")
 MAX_DOCUMENT = 256 << 20
@@ -256,7 +256,16 @@ class _Ingest:
 
 
 def _chunks(items: Iterator[Read]) -> Iterator[list[Read]]:
-    while chunk := list(islice(items, CHUNK)):
+    """Items in lists that are worth a transaction and hold no more pixels than memory is to be used for."""
+    chunk: list[Read] = []
+    size = 0
+    for item in items:
+        chunk.append(item)
+        size += item.picture.pixels.nbytes if isinstance(item, Labelled) else 0
+        if len(chunk) == CHUNK or size > CHUNK_BYTES:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
         yield chunk
 
 

@@ -1,5 +1,7 @@
 """Flags that stand open, and what every check says of one sample."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import and_, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
@@ -41,6 +43,25 @@ def of_sample(session: Session, sample: Sample) -> list[Flag]:
         .order_by(Flag.state != "open", Flag.score.desc())
     )
     return list(session.scalars(query))
+
+
+def worst_of(session: Session, sample_ids: Sequence[int], check: str | None = None) -> dict[int, Flag]:
+    """sample -> its worst flag about its picture or current mask, an open one before a kept one."""
+    query = (
+        select(Flag)
+        .join(Sample, Sample.id == Flag.sample_id)
+        .where(Flag.sample_id.in_(sample_ids), Flag.state != "withdrawn")
+        .where(Flag.revision_id.is_(None) | (Flag.revision_id == Sample.current_id))
+        .order_by(Flag.state == "open", Flag.score)
+    )
+    if check is not None:
+        query = query.where(Flag.check == check)
+    return {flag.sample_id: flag for flag in session.scalars(query)}
+
+
+def any_scores(session: Session, dataset_id: int) -> bool:
+    """Whether a check has looked at the dataset."""
+    return session.scalar(select(Score.id).where(Score.dataset_id == dataset_id).limit(1)) is not None
 
 
 def scores_of_sample(session: Session, sample: Sample) -> list[Score]:

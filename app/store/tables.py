@@ -110,8 +110,8 @@ class Sample(Base):
     __tablename__ = "sample"
     __table_args__ = (
         UniqueConstraint("dataset_id", "key"),
-        Index("ix_sample_worst", "dataset_id", "worst", "id"),
-        Index("ix_sample_status", "dataset_id", "status", "worst", "id"),
+        Index("ix_sample_worst", "dataset_id", text("worst DESC"), "id"),
+        Index("ix_sample_status", "dataset_id", "status", text("worst DESC"), "id"),
         Index("ix_sample_image_id", "image_id"),
         Index("ix_sample_content_group", "dataset_id", "content_group"),
     )
@@ -211,7 +211,7 @@ class Score(Base):
     __tablename__ = "score"
     __table_args__ = (
         Index("ix_score_sample_id", "sample_id", "check"),
-        Index("ix_score_value", "dataset_id", "check", "value", "sample_id"),
+        Index("ix_score_value", "dataset_id", "check", text("value DESC"), "sample_id"),
         Index("ix_score_group_id", "group_id"),
     )
     id: Mapped[int] = mapped_column(primary_key=True)

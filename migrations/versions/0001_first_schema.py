@@ -193,8 +193,6 @@ def upgrade() -> None:
     with op.batch_alter_table("sample", schema=None) as batch_op:
         batch_op.create_index("ix_sample_content_group", ["dataset_id", "content_group"], unique=False)
         batch_op.create_index("ix_sample_image_id", ["image_id"], unique=False)
-        batch_op.create_index("ix_sample_status", ["dataset_id", "status", "worst", "id"], unique=False)
-        batch_op.create_index("ix_sample_worst", ["dataset_id", "worst", "id"], unique=False)
 
     op.create_table(
         "tile",
@@ -300,12 +298,14 @@ def upgrade() -> None:
     with op.batch_alter_table("score", schema=None) as batch_op:
         batch_op.create_index("ix_score_group_id", ["group_id"], unique=False)
         batch_op.create_index("ix_score_sample_id", ["sample_id", "check"], unique=False)
-        batch_op.create_index("ix_score_value", ["dataset_id", "check", "value", "sample_id"], unique=False)
+    # Falling indexes, so that "worst first" reads them in order; autogeneration leaves them out.
+    op.create_index("ix_sample_worst", "sample", ["dataset_id", sa.text("worst DESC"), "id"])
+    op.create_index("ix_sample_status", "sample", ["dataset_id", "status", sa.text("worst DESC"), "id"])
+    op.create_index("ix_score_value", "score", ["dataset_id", "check", sa.text("value DESC"), "sample_id"])
 
 
 def downgrade() -> None:
     with op.batch_alter_table("score", schema=None) as batch_op:
-        batch_op.drop_index("ix_score_value")
         batch_op.drop_index("ix_score_sample_id")
         batch_op.drop_index("ix_score_group_id")
 
@@ -333,8 +333,6 @@ def downgrade() -> None:
     op.drop_table("revision")
     op.drop_table("tile")
     with op.batch_alter_table("sample", schema=None) as batch_op:
-        batch_op.drop_index("ix_sample_worst")
-        batch_op.drop_index("ix_sample_status")
         batch_op.drop_index("ix_sample_image_id")
         batch_op.drop_index("ix_sample_content_group")
 
