@@ -23,6 +23,7 @@ def test_every_answer_is_strict(reader: TestClient, path: str) -> None:
     assert "unsafe" not in CSP
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "same-origin"
+    assert "cache-control" in headers or not path.startswith(A)
 
 
 @pytest.mark.parametrize(

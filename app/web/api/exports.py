@@ -59,5 +59,5 @@ def export_file(session: Read, settings: Config, export: Id) -> FileResponse:
     path = settings.exports / job.result["path"]
     if path.parent != settings.exports or not path.is_file():
         raise NotFound(f"The file of export {export} is gone; export again.")
-    headers = {"Content-Disposition": attachment(path.name), "Cache-Control": "no-store"}
+    headers = {"Content-Disposition": attachment(path.name)}
     return FileResponse(path, media_type="application/octet-stream", headers=headers)

@@ -105,7 +105,6 @@ def page_of_samples(session: Read, owner: Owner, filter: Filters, after: After =
 def one_sample(session: Read, one: OneSample, response: Response) -> SampleFull:
     """One sample in full. The ETag is its version: send it as If-Match with a decision."""
     response.headers["ETag"] = f'"v{one.version}"'
-    response.headers["Cache-Control"] = "no-store"
     return SampleFull(**shapes.sample(session, session.get_one(Dataset, one.dataset_id), one))
 
 
