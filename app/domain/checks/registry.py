@@ -8,7 +8,7 @@ from app.domain.checks.shared_mask import SharedMask
 from app.domain.checks.unusual_mask import UnusualMask
 from app.domain.errors import NotFound
 
-CHECKS = (SharedMask, DuplicateImage, ForeignImage, UnusualMask, BadImage)
+CHECKS: tuple[CheckFactory, ...] = (SharedMask, DuplicateImage, ForeignImage, UnusualMask, BadImage)
 
 
 class UnknownCheck(NotFound):
