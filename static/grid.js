@@ -53,10 +53,9 @@ async function go(next, push = true) {
   loading.abort();
   loading = new AbortController();
   try {
-    const fresh = await pageOf(url, loading.signal);
+    const fresh = await pageOf(`${url}${next.size ? "&" : "?"}part=results`, loading.signal);
     if (push) history.pushState(null, "", url);
     $("#results").replaceWith($("#results", fresh));
-    document.title = fresh.title;
     scrollTo(0, 0);
     arrive();
   } catch (error) {

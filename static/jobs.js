@@ -15,7 +15,7 @@ export const fraction = (job) => (job.total > 0 ? Math.min(1, job.done / job.tot
 
 export async function watchJobs() {
   try {
-    for (const job of (await get("/jobs")).jobs) if (active(job)) note(job);
+    for (const job of (await get("/jobs")).jobs) note(job);
   } catch {
     return; // the next action that needs the server says so
   }
@@ -56,9 +56,9 @@ export function eta(job) {
 }
 
 function note(job) {
+  // News is what runs, and what ended after this page was made: the stream tells a little more than that.
   const before = jobs.get(job.id);
-  if (before && !active(before)) return;
-  if (!before && !active(job)) return document.dispatchEvent(new CustomEvent("job", { detail: job }));
+  if (before ? !active(before) : !active(job) && job.finished_at <= document.body.dataset.at) return;
   jobs.set(job.id, job);
   if (job.state === "running" && !started.has(job.id)) started.set(job.id, { at: performance.now(), share: fraction(job) ?? 0 });
   document.dispatchEvent(new CustomEvent("job", { detail: job }));

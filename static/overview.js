@@ -1,14 +1,14 @@
 // Overview: the class chart, whose bars open the samples, and the button that runs the checks.
 
-import { post } from "./api.js";
+import { pageOf, post } from "./api.js";
 import { draw } from "./charts.js";
-import { follow } from "./jobs.js";
+import { active, follow } from "./jobs.js";
 import { $, data, fail, toast } from "./ui.js";
 
-const { dataset, classes } = data();
+const { dataset, classes, labelled } = data();
 const base = `/d/${encodeURIComponent(dataset)}`;
 const pixels = classes.reduce((sum, one) => sum + one.pixels, 0) || 1;
-const images = Math.max(1, ...classes.map((one) => one.images));
+const images = Math.max(1, labelled);
 
 async function chart() {
   const node = $("#class-chart");
@@ -48,7 +48,10 @@ async function check() {
 }
 button.addEventListener("click", check);
 
-// Numbers of this page follow a job of this dataset that ends, unless the person has begun to do something here.
-document.addEventListener("job", ({ detail: job }) => {
-  if (job.dataset === dataset && job.state === "done" && job.kind !== "export" && !button.disabled) location.reload();
+// The page follows jobs of its dataset that end. A failure is told by a note, so that page stays and only its advice changes.
+document.addEventListener("job", async ({ detail: job }) => {
+  if (job.dataset !== dataset || active(job) || job.kind === "export" || button.disabled) return;
+  if (job.state === "done") return location.reload();
+  const fresh = await pageOf(location.href);
+  $(".next-step").replaceWith($(".next-step", fresh));
 });

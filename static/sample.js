@@ -5,7 +5,7 @@ import { showKeys } from "./base.js";
 import { Cache } from "./cache.js";
 import { bind } from "./keys.js";
 import { facts } from "./facts.js";
-import { $, data, el, fail, number, releaseAfterPointer, store, stored, toast, words } from "./ui.js";
+import { $, $$, data, el, fail, number, releaseAfterPointer, store, stored, toast, words } from "./ui.js";
 import { Viewer } from "./viewer.js";
 import * as visit from "./visit.js";
 
@@ -117,8 +117,9 @@ function buttons() {
   const { sample } = entry;
   const out = sample.status === "excluded";
   const button = $("#exclude");
-  button.dataset.verb = out ? "include" : "exclude";
+  button.classList.toggle("danger", !out);
   $("span", button).textContent = out ? "Take back in" : "Exclude";
+  for (const part of $$("svg, kbd", button)) part.toggleAttribute("hidden", out);
   $("#keep span").textContent = side.pending(sample) ? "Accept" : "Keep";
   $("#undo").disabled = !visit.canUndo();
 }

@@ -73,7 +73,9 @@ export function watchSelection({ dataset, params }) {
 
   // The numbers above the tiles follow; the tiles stay where they are, so that nothing jumps under the hand.
   async function refreshHead() {
-    const fresh = await pageOf(location.href);
+    const url = new URL(location.href);
+    url.searchParams.set("part", "results");
+    const fresh = await pageOf(url);
     const next = $("#results .stacks", fresh);
     const now = $("#results .stacks");
     if (now && next) now.replaceWith(next);

@@ -63,9 +63,9 @@ function send(url, form, tell) {
 
 async function upload(found) {
   if (!found.length) return;
-  const { dataset, format, classes } = zone.elements;
+  const { set, format, classes } = zone.elements;
   const top = found[0].path.split("/")[0];
-  const name = zone.dataset.dataset || dataset.value.trim() || slug(found.length > 1 && !found[0].path.includes("/") ? "my-set" : top) || "my-set";
+  const name = zone.dataset.dataset || set.value.trim() || slug(found.length > 1 && !found[0].path.includes("/") ? "my-set" : top) || "my-set";
   const form = new FormData();
   form.append("paths", JSON.stringify(found.map((one) => one.path)));
   form.append("format", format.value);

@@ -1,6 +1,6 @@
 """The pages: HTML with its first content in it; what the browser does beyond that is in static/."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -15,9 +15,10 @@ from app.store.tables import Dataset
 from app.web import shapes
 from app.web.deps import Owner, Read
 from app.web.filters import Filters, as_query
-from app.web.templating import render, url, words
+from app.web.templating import now, render, url, words
 
 PAGE = 60
+STACKS = 4  # flagged groups on top of the grid, the largest
 QUEUE = 50_000  # samples that one walk through the set holds
 SORTS = (("worst", "worst first"), ("key", "key"), ("newest", "newest first"))
 EXPORTS = (
@@ -43,12 +44,14 @@ def keys(request: Request) -> Response:
 
 @router.get("/d/{dataset}")
 def overview(request: Request, session: Read, owner: Owner) -> Response:
+    at = now()  # before the counting: what ends meanwhile is news to the page
     summary = shapes.overview(session, owner)
     step = summary["next"] or {}
     return render(
         request,
         "overview.html",
         active="overview",
+        at=at,
         dataset=shapes.dataset(session, owner),
         summary=summary,
         statuses=list(summary["status"].items()),
@@ -70,21 +73,19 @@ def grid(request: Request, session: Read, owner: Owner, filter: Filters, after: 
     }
     if part == "tiles":
         return render(request, "_tiles.html", **context)
-    summary = shapes.overview(session, owner)
     group = groups.find(session, filter.group) if filter.group is not None else None
-    return render(
-        request,
-        "grid.html",
-        **context,
-        total=browse.count(session, owner.id, filter),
-        facets=_facets(summary),
-        chips=_chips(owner, filter, context["dataset"]["classes"]),
-        group=_card(session, owner, group) if group else None,
-        stacks=_stacks(session, owner, filter),
-        sorts=SORTS,
-        sort=filter.sort,
-        ratio=_ratio(summary["sizes"]),
-    )
+    context |= {
+        "total": browse.count(session, owner.id, filter),
+        "chips": _chips(owner, filter, context["dataset"]["classes"]),
+        "group": _card(session, owner, group) if group else None,
+        "stacks": _stacks(session, owner, filter),
+        "sorts": SORTS,
+        "sort": filter.sort,
+        "ratio": _ratio(page.rows),
+    }
+    if part == "results":
+        return render(request, "_results.html", **context)
+    return render(request, "grid.html", **context, facets=_facets(shapes.overview(session, owner)))
 
 
 @router.get("/d/{dataset}/queue")
@@ -238,8 +239,9 @@ def _stacks(session: Session, owner: Dataset, filter: Filter) -> list[dict[str, 
     ):
         return []
     found = groups.of_dataset(session, owner.id, filter.check, flagged=True)
-    cards = [_card(session, owner, row) for row in found[:24]]
-    return [card for card in cards if card["open"]][:6]
+    found.sort(key=lambda row: -row.size)
+    cards = [_card(session, owner, row) for row in found[: 2 * STACKS] if row.size > 2 or filter.check]
+    return [card for card in cards if card["open"]][:STACKS]
 
 
 def _card(session: Session, owner: Dataset, row: Any) -> dict[str, Any]:
@@ -247,10 +249,10 @@ def _card(session: Session, owner: Dataset, row: Any) -> dict[str, Any]:
     return {**card, "thumbs": shapes.thumbs(session, owner, card["samples"])}
 
 
-def _ratio(sizes: list[dict[str, int]]) -> str:
-    """The class of the tiles' shape that is nearest to the most frequent size."""
-    if not sizes:
+def _ratio(rows: Sequence[browse.Row]) -> str:
+    """The shape of the tiles: the one of a few that is nearest to the first picture's."""
+    if not rows:
         return "4-3"
-    wide = sizes[0]["width"] / sizes[0]["height"]
+    wide = rows[0].image.width / rows[0].image.height
     near = {"2-1": 2.0, "16-9": 16 / 9, "4-3": 4 / 3, "1-1": 1.0, "3-4": 0.75}
     return min(near, key=lambda name: abs(near[name] - wide))

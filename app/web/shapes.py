@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.domain.status import WHY, Status
-from app.store import browse, datasets, decisions, flags, groups, imports, revisions, summary
+from app.store import browse, datasets, decisions, flags, groups, imports, jobs, revisions, summary
 from app.store.browse import Filter, Row
 from app.store.datasets import iso
 from app.store.history import Entry
@@ -85,7 +84,12 @@ def _labelled(session: Session, dataset_id: int) -> int:
 def next_step(session: Session, row: Dataset, status: dict[str, int]) -> Json | None:
     """What to do next, one thing: text, detail, label and url."""
     base = f"/d/{row.name}"
-    for group in groups.of_dataset(session, row.id, flagged=True):
+    if not sum(status.values()):
+        return {"text": "Nothing is imported yet", "detail": "", "label": "Import", "url": f"{base}/imports"}
+    if any(job.kind == "check" and job.state not in jobs.ENDED for job in jobs.recent(session, row.id)):
+        detail = "What they find shows here; the samples can be looked at already."
+        return {"text": "The checks are running", "detail": detail, "label": "Look", "url": f"{base}/samples"}
+    for group in sorted(groups.of_dataset(session, row.id, flagged=True), key=lambda group: -group.size):
         card = groups.card(session, group, shown=3)
         if card.open:
             return {
@@ -107,8 +111,9 @@ def next_step(session: Session, row: Dataset, status: dict[str, int]) -> Json | 
         text = f"{status[Status.FLAGGED]:,} samples are flagged"
         detail = "Go through them, worst first: keep what is right, exclude what is not."
         return {"text": text, "detail": detail, "label": "Review", "url": f"{base}/samples?status=flagged"}
-    if not sum(status.values()):
-        return {"text": "Nothing is imported yet", "detail": "", "label": "Import", "url": f"{base}/imports"}
+    if not flags.any_scores(session, row.id):
+        detail = "They find contamination, duplicates, foreign pictures and broken masks."
+        return {"text": "No check has run yet", "detail": detail, "label": "Look", "url": f"{base}/samples"}
     detail = "No flag is open. The curated set is ready for training."
     return {"text": "Everything flagged is decided", "detail": detail, "label": "Export", "url": f"{base}/export"}
 
@@ -122,17 +127,7 @@ def group_title(check: str, size: int) -> str:
 
 def rows(session: Session, owner: Dataset, found: Sequence[Row], filter: Filter) -> list[Json]:
     """A page of samples; ``score`` is that of the filter's check or of the worst flag, with its reason and group."""
-    about = Flag.revision_id.is_(None) | (Flag.revision_id == Sample.current_id)
-    query = (
-        select(Flag)
-        .join(Sample, Sample.id == Flag.sample_id)
-        .where(Flag.sample_id.in_([row.sample.id for row in found]), Flag.state != "withdrawn", about)
-        .order_by(Flag.state == "open", Flag.score)
-    )
-    about_check = filter.check or filter.scored_by
-    if about_check is not None:
-        query = query.where(Flag.check == about_check)
-    worst = {flag.sample_id: flag for flag in session.scalars(query)}
+    worst = flags.worst_of(session, [row.sample.id for row in found], filter.check or filter.scored_by)
     return [_row(row, owner.class_version, filter, worst.get(row.sample.id)) for row in found]
 
 

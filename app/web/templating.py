@@ -1,7 +1,7 @@
 """Jinja: one environment, escaping on, and the few words and numbers that templates say."""
 
 import hashlib
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -53,6 +53,10 @@ def percent(part: int, whole: int) -> str:
     return "<0.1 %" if 0 < share < 0.001 else f"{share:.1%}".replace("%", " %")
 
 
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
 def batch_title(entry: dict[str, Any]) -> str:
     what = _DONE.get(entry["verb"], entry["verb"])
     count = f"{entry['count']:,} {'sample' if entry['count'] == 1 else 'samples'}"
@@ -89,6 +93,7 @@ environment = _environment()
 
 
 def render(request: Request, name: str, status: int = 200, **context: Any) -> HTMLResponse:
-    """A page. ``request.state.reviewer`` is the name that decisions carry."""
+    """A page. ``request.state.reviewer`` is the name that decisions carry; ``at`` the time that the page tells of."""
+    context.setdefault("at", now())
     shown = environment.get_template(name).render(reviewer=request.state.reviewer, **context)
     return HTMLResponse(shown, status_code=status, headers={"Cache-Control": "no-store"})

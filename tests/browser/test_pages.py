@@ -1,4 +1,4 @@
-"""Bringing data in and out by the pages; what every page owes: contrast, both themes, narrow screens, no script no loss."""
+"""Bringing data in and out by the pages; what every page owes: contrast, both themes, narrow screens, plain links."""
 
 import io
 import re
@@ -51,8 +51,8 @@ CONTRAST = """() => {
   const bad = [];
   for (const node of document.querySelectorAll('body *')) {
     const own = [...node.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim());
-    if (!own || node.closest('svg, [hidden], [disabled], [aria-disabled=true], noscript, script, dialog:not([open]), .sr'))
-      continue;
+    const left = 'svg, [hidden], [disabled], [aria-disabled=true], noscript, script, dialog:not([open]), .sr';
+    if (!own || node.closest(left)) continue;
     if (!node.checkVisibility({opacityProperty: true, visibilityProperty: true})) continue;
     const style = getComputedStyle(node);
     const under = ground(node);
@@ -64,6 +64,13 @@ CONTRAST = """() => {
   }
   return bad;
 }"""
+
+
+def _settled(page: Page, url: str) -> None:
+    """Open the page and wait for its chart, where it has one."""
+    page.goto(url)
+    for chart in page.locator(".chart").all():
+        expect(chart.locator(".main-svg").first).to_be_visible()
 
 
 def _png(array: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> bytes:
@@ -170,8 +177,7 @@ def test_text_is_readable_on_every_page(served: Served, browser: Browser, watch:
     context = browser.new_context(color_scheme="dark" if theme == "dark" else "light")
     page = watched_page(context, watch)
     for path in PAGES:
-        page.goto(served.url + path)
-        page.wait_for_load_state("networkidle")
+        _settled(page, served.url + path)
         assert page.evaluate(CONTRAST) == [], path
     context.close()
 
@@ -190,8 +196,7 @@ def test_nothing_sticks_out_on_a_narrow_screen(served: Served, browser: Browser,
     context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
     page = watched_page(context, watch)
     for path in PAGES:
-        page.goto(served.url + path)
-        page.wait_for_load_state("networkidle")
+        _settled(page, served.url + path)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
     page.goto(f"{served.url}/d/demo/samples")
     expect(page.locator("#facets")).to_be_hidden()
