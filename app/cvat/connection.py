@@ -94,7 +94,8 @@ class Connection:
         self.patience = patience or Patience()
         self.sleep = sleep
         self.clock = clock
-        self._pool = urllib3.PoolManager(num_pools=1, maxsize=4, ssl_context=_context(server), retries=False)
+        context = _context(server) if server.url.startswith("https:") else None
+        self._pool = urllib3.PoolManager(num_pools=1, maxsize=4, ssl_context=context, retries=False)
         self._login: str | None = None
 
     def close(self) -> None:
@@ -160,10 +161,8 @@ class Connection:
 
     def local(self, url: str) -> str:
         """The path of an absolute URL that the server built from what it takes for its own name."""
-        parts = urlsplit(url)
-        prefix = urlsplit(self.server.url).path
-        path = parts.path.removeprefix(prefix) if prefix else parts.path
-        return path + (f"?{parts.query}" if parts.query else "")
+        parts, prefix = urlsplit(url), urlsplit(self.server.url).path
+        return parts.path.removeprefix(prefix) if prefix else parts.path
 
     def _authorization(self) -> str:
         if self.server.token is not None:
