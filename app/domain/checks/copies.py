@@ -59,8 +59,9 @@ class Windows:
 def windows(fine: Luma) -> Windows:
     padded = np.pad(fine, _REACH)
     view = np.lib.stride_tricks.sliding_window_view(padded, (_WINDOW, _WINDOW))[::_BLOCK, ::_BLOCK]
-    around = view.reshape(-1, _WINDOW, _WINDOW)
-    return Windows(np.fft.rfft2(around), _box(around * around))
+    steps = 2 * _REACH + 1
+    power = np.lib.stride_tricks.sliding_window_view(_box(padded * padded), (steps, steps))[::_BLOCK, ::_BLOCK]
+    return Windows(np.fft.rfft2(view.reshape(-1, _WINDOW, _WINDOW)), power.reshape(-1, steps, steps))
 
 
 def match(first: Laid, second: Windows) -> Match:
@@ -109,14 +110,11 @@ def _affine(
     return motion
 
 
-def _box(values: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-    """Sums over every place that a block can take in its window."""
-    sums = np.cumsum(np.cumsum(np.pad(values.astype(np.float64), ((0, 0), (1, 0), (1, 0))), axis=1), axis=2)
+def _box(values: Luma) -> npt.NDArray[np.float64]:
+    """Sums over every place of a block."""
+    sums = np.pad(values.astype(np.float64), ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
     out: npt.NDArray[np.float64] = (
-        sums[:, _BLOCK:, _BLOCK:]
-        - sums[:, :-_BLOCK, _BLOCK:]
-        - sums[:, _BLOCK:, :-_BLOCK]
-        + sums[:, :-_BLOCK, :-_BLOCK]
+        sums[_BLOCK:, _BLOCK:] - sums[:-_BLOCK, _BLOCK:] - sums[_BLOCK:, :-_BLOCK] + sums[:-_BLOCK, :-_BLOCK]
     )
     return out
 
