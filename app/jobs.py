@@ -37,19 +37,28 @@ Result = dict[str, Any]
 def run_import(db: Database, _settings: Settings, _dataset: str | None, args: Result, progress: Progress) -> Result:
     classes = parse_classes(args["classes"]) if args.get("classes") else None
     path = Path(args["path"])
-    report = ingest.run(
-        db,
-        path,
-        args["dataset"],
-        person(args["actor"]),
-        format=args["format"],
-        classes=classes,
-        label=args["label"],
-        progress=progress,
-    )
+    try:
+        report = ingest.run(
+            db,
+            path,
+            args["dataset"],
+            person(args["actor"]),
+            format=args["format"],
+            classes=classes,
+            label=args["label"],
+            progress=progress,
+        )
+    except (RemaskError, Cancelled):
+        _forget_upload(path, args)
+        raise
+    _forget_upload(path, args)
+    return {"import": report.import_id, "imported": report.imported, "refused": len(report.refused)}
+
+
+def _forget_upload(path: Path, args: Result) -> None:
+    """Drop the uploaded copy once it has served. A worker that was killed never gets here: the next one needs it."""
     if args.get("delete"):
         rmtree(path if path.is_dir() else path.parent, ignore_errors=True)
-    return {"import": report.import_id, "imported": report.imported, "refused": len(report.refused)}
 
 
 def run_check(db: Database, _settings: Settings, dataset: str | None, args: Result, progress: Progress) -> Result:
