@@ -3,8 +3,9 @@
 import { Failure } from "./api.js";
 import { showKeys } from "./base.js";
 import { Cache } from "./cache.js";
-import { bind } from "./keys.js";
 import { facts } from "./facts.js";
+import { bind } from "./keys.js";
+import { Queue } from "./queue.js";
 import { $, $$, data, el, fail, number, releaseAfterPointer, store, stored, toast, words } from "./ui.js";
 import { Viewer } from "./viewer.js";
 import * as visit from "./visit.js";
@@ -14,40 +15,27 @@ const base = `/d/${encodeURIComponent(page.dataset)}`;
 const query = new URLSearchParams(page.query).toString();
 const urlOf = (id) => `${base}/samples/${id}${query ? `?${query}` : ""}`;
 const gridUrl = `${base}/samples${query ? `?${query}` : ""}`;
-const queueKey = `queue:${base}/samples?${query}`;
 
 const cache = new Cache();
 const canvas = $("#canvas");
 const viewer = new Viewer(canvas, { onHover: readOut });
 const side = facts({ classes: page.classes, viewer, look, restore, reject });
-let queue = [];
+const queue = new Queue(base, query);
 let current = page.sample.id;
 let entry = null;
 let shownRevision = null;
 let decided = new Set(JSON.parse(sessionStorage.getItem("decided") ?? "[]"));
 
-// The queue: fixed when the walk starts, so that decisions don't shift it under the hand
+// The walk
 
-async function loadQueue() {
-  const kept = JSON.parse(sessionStorage.getItem(queueKey) ?? "null");
-  if (kept?.includes(current)) queue = kept;
-  else {
-    try {
-      queue = (await fetch(`${base}/queue?${query}`).then((answer) => answer.json())).ids;
-    } catch {
-      queue = [];
-    }
-    if (!queue.includes(current)) queue = [page.prev, current, page.next].filter(Boolean);
-    try {
-      sessionStorage.setItem(queueKey, JSON.stringify(queue));
-    } catch { /* too long for the tab's storage: it is fetched again after a reload */ }
-  }
+async function walk() {
+  await queue.load(current, [page.prev, current, page.next].filter(Boolean));
   where();
   prefetch();
 }
 
-const index = () => queue.indexOf(current);
-const neighbour = (step) => queue[index() + step];
+const index = () => queue.index(current);
+const neighbour = (step) => queue.neighbour(current, step);
 
 function where() {
   const at = index();
@@ -321,4 +309,4 @@ releaseAfterPointer($("#review"), () => canvas);
 viewer.setClasses(page.classes);
 cache.put(page.sample);
 show(current);
-loadQueue();
+walk();

@@ -1,0 +1,40 @@
+// The samples of one walk, in the grid's order: fixed when the walk starts, so that decisions don't shift it under the hand.
+
+export class Queue {
+  constructor(base, query) {
+    this.url = `${base}/queue?${query}`;
+    this.name = `queue:${base}/samples?${query}`;
+    this.ids = [];
+  }
+
+  // ``around``: what to make do with where the sample isn't in the list, or the list can't be had.
+  async load(current, around) {
+    const kept = JSON.parse(sessionStorage.getItem(this.name) ?? "null");
+    if (kept?.includes(current)) this.ids = kept;
+    else {
+      try {
+        this.ids = (await fetch(this.url).then((answer) => answer.json())).ids;
+      } catch {
+        this.ids = [];
+      }
+      if (!this.ids.includes(current)) this.ids = around;
+      try {
+        sessionStorage.setItem(this.name, JSON.stringify(this.ids));
+      } catch { /* too long for the tab's storage: it is fetched again after a reload */ }
+    }
+    this.places = new Map(this.ids.map((id, index) => [id, index]));
+  }
+
+  get length() {
+    return this.ids.length;
+  }
+
+  index(id) {
+    return this.places?.get(id) ?? -1;
+  }
+
+  neighbour(id, step) {
+    const at = this.index(id);
+    return at < 0 ? undefined : this.ids[at + step];
+  }
+}
