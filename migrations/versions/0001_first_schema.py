@@ -134,6 +134,21 @@ def upgrade() -> None:
         batch_op.create_index("ix_raster_pixel_hash", ["pixel_hash"], unique=False)
 
     op.create_table(
+        "snapshot",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("dataset_id", sa.Integer(), nullable=False),
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("arm", sa.String(length=24), nullable=False),
+        sa.Column("class_version", sa.Integer(), nullable=False),
+        sa.Column("counts", sa.JSON(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["dataset_id"], ["dataset.id"], name=op.f("fk_snapshot_dataset_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_snapshot")),
+    )
+    with op.batch_alter_table("snapshot", schema=None) as batch_op:
+        batch_op.create_index("ix_snapshot_dataset_id", ["dataset_id", "id"], unique=False)
+
+    op.create_table(
         "class_pixels",
         sa.Column("raster_id", sa.Integer(), nullable=False),
         sa.Column("class_id", sa.Integer(), nullable=False),
@@ -166,6 +181,26 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("refusal", schema=None) as batch_op:
         batch_op.create_index("ix_refusal_import_id", ["import_id"], unique=False)
+
+    op.create_table(
+        "run",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("dataset_id", sa.Integer(), nullable=False),
+        sa.Column("snapshot_id", sa.Integer(), nullable=True),
+        sa.Column("job_id", sa.Integer(), nullable=True),
+        sa.Column("name", sa.String(length=120), nullable=False),
+        sa.Column("arm", sa.String(length=24), nullable=False),
+        sa.Column("config", sa.JSON(), nullable=False),
+        sa.Column("result", sa.JSON(), nullable=True),
+        sa.Column("actor_name", sa.String(length=120), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["dataset_id"], ["dataset.id"], name=op.f("fk_run_dataset_id")),
+        sa.ForeignKeyConstraint(["job_id"], ["job.id"], name=op.f("fk_run_job_id")),
+        sa.ForeignKeyConstraint(["snapshot_id"], ["snapshot.id"], name=op.f("fk_run_snapshot_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_run")),
+    )
+    with op.batch_alter_table("run", schema=None) as batch_op:
+        batch_op.create_index("ix_run_dataset_id", ["dataset_id", "id"], unique=False)
 
     op.create_table(
         "sample",
@@ -337,6 +372,10 @@ def downgrade() -> None:
         batch_op.drop_index("ix_sample_content_group")
 
     op.drop_table("sample")
+    with op.batch_alter_table("run", schema=None) as batch_op:
+        batch_op.drop_index("ix_run_dataset_id")
+
+    op.drop_table("run")
     with op.batch_alter_table("refusal", schema=None) as batch_op:
         batch_op.drop_index("ix_refusal_import_id")
 
@@ -346,6 +385,10 @@ def downgrade() -> None:
         batch_op.drop_index("ix_class_pixels_class_id")
 
     op.drop_table("class_pixels")
+    with op.batch_alter_table("snapshot", schema=None) as batch_op:
+        batch_op.drop_index("ix_snapshot_dataset_id")
+
+    op.drop_table("snapshot")
     with op.batch_alter_table("raster", schema=None) as batch_op:
         batch_op.drop_index("ix_raster_pixel_hash")
         batch_op.drop_index("ix_raster_blob")

@@ -1,0 +1,31 @@
+"""The rows. What is derived and kept only for speed is marked so."""
+
+from app.store.tables.base import Base, now
+from app.store.tables.pixels import Blob, ClassPixels, Raster, Tile
+from app.store.tables.review import Batch, Decision, Flag, Group, Score
+from app.store.tables.samples import ClassVersion, Dataset, Revision, Sample
+from app.store.tables.work import Document, Import, Job, Refusal, Run, Snapshot
+
+__all__ = [
+    "Base",
+    "Batch",
+    "Blob",
+    "ClassPixels",
+    "ClassVersion",
+    "Dataset",
+    "Decision",
+    "Document",
+    "Flag",
+    "Group",
+    "Import",
+    "Job",
+    "Raster",
+    "Refusal",
+    "Revision",
+    "Run",
+    "Sample",
+    "Score",
+    "Snapshot",
+    "Tile",
+    "now",
+]
