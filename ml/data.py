@@ -159,10 +159,10 @@ def epoch_batches(
             left = int(random.integers(0, max(row.shape[1] - size, 0) + 1))
             items.append(Item(row, top, left, augment))
     shuffled = [items[at] for at in random.permutation(len(items))]
+    if len(shuffled) > 1 and len(shuffled) % config.batch == 1:
+        shuffled.pop()  # batch normalisation can't work on a last batch of one
     shuffled.sort(key=lambda item: pictures.cut(item.row))
     batches = [shuffled[at : at + config.batch] for at in range(0, len(shuffled), config.batch)]
-    if len(batches) > 1 and len(batches[-1]) == 1:
-        batches.pop()  # batch normalisation can't work on one sample
     return [batches[at] for at in random.permutation(len(batches))]
 
 

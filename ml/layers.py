@@ -104,9 +104,20 @@ class PyramidPooling(nn.Module):
         self.join = conv(channels + each * len(grids), channels, norm)
 
     def forward(self, x: Tensor) -> Tensor:
-        levels = [
-            resized(level(F.adaptive_avg_pool2d(x, grid)), x)
-            for grid, level in zip(self.grids, self.levels, strict=True)
-        ]
+        levels = [resized(level(cell_means(x, grid)), x) for grid, level in zip(self.grids, self.levels, strict=True)]
         out: Tensor = self.join(torch.cat([x, *levels], 1))
         return out
+
+
+def cell_means(x: Tensor, grid: int) -> Tensor:
+    """(B, C, H, W) -> (B, C, grid, grid): adaptive average pooling as two products, which ONNX takes at any size."""
+    rows, columns = (_shares(side, grid, x) for side in x.shape[2:])
+    return rows @ x @ columns.T
+
+
+def _shares(side: int, grid: int, like: Tensor) -> Tensor:
+    """(grid, side): what each pixel contributes to each cell; cells overlap where ``grid`` doesn't divide ``side``."""
+    cells, pixels = torch.arange(grid, device=like.device).unsqueeze(1), torch.arange(side, device=like.device)
+    begin, end = cells * side // grid, ((cells + 1) * side + grid - 1) // grid
+    inside = ((pixels >= begin) & (pixels < end)).to(like.dtype)
+    return inside / inside.sum(1, keepdim=True)

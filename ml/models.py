@@ -76,7 +76,7 @@ def load(path: Path, device: torch.device) -> Trained:
         classes = tuple(Class(**one) for one in stored["classes"])
         network = build(config, stored["channels"], len(classes))
         network.load_state_dict(stored["weights"])
-    except (OSError, RuntimeError, KeyError, ValueError, EOFError, TypeError) as error:
+    except Exception as error:  # whatever bytes that are no model make of the reader
         raise Refused(f"{path} can't be read as a trained model: {error}.") from error
     scaling = Scaling(**stored["scaling"])
     network = network.to(device).eval()

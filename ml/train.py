@@ -157,8 +157,8 @@ class Run:
             facts |= {"images_per_second": pace.images_per_second, "seconds": pace.end()}
             self.history.append(facts)
             if self.world.leads:
-                if epoch % self.config.samples_every == 0 or self.finished:
-                    strips = draw(self.judge, self.network, self.rows["val"], self.folder, epoch)
+                due = epoch % self.config.samples_every == 0 or self.finished
+                if due and (strips := draw(self.judge, self.network, self.rows["val"], self.folder, epoch)):
                     self.emit("samples", epoch=epoch, strips=strips)
                 self._save(improved)
             self.emit("epoch", **facts)

@@ -1,0 +1,108 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from ml.config import Config, make
+from ml.data import Scaling
+from ml.errors import Refused
+from ml.infer import probabilities
+from ml.layers import cell_means
+from ml.models import Trained, build, gigaflops, load, parameters
+from tests.ml.made import CLASSES
+
+EVERY: list[dict[str, Any]] = [
+    {"depth": 2},
+    {"depth": 3, "residual": True},
+    {"depth": 2, "squeeze_excitation": True, "attention_gates": True},
+    {"depth": 2, "pyramid_pooling": True, "transformer_bottleneck": True},
+    {"depth": 2, "norm": "group", "dropout": 0.1},
+    {"model": "marsseg"},
+    {"model": "transformer"},
+]
+
+
+@pytest.mark.parametrize("keys", EVERY, ids=str)
+def test_a_network_learns_and_keeps_the_size(keys: dict[str, Any]) -> None:
+    torch.manual_seed(0)
+    config = make({"width": 8, **keys})
+    network = build(config, 3, 4)
+    out = network(torch.randn(2, 3, 32, 64))
+    assert out.shape == (2, 4, 32, 64)
+    out.square().mean().backward()
+    assert all(one.grad is not None and torch.isfinite(one.grad).all() for one in network.parameters())
+    assert parameters(network) == sum(one.numel() for one in network.parameters())
+
+
+def test_gigaflops_of_a_known_network() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 2, 1))
+    assert gigaflops(network, 3, 10, 20) == pytest.approx(2 * 200 * (3 * 9 * 8 + 8 * 2) / 1e9)
+    assert network.training
+
+
+@pytest.mark.parametrize("grid", [1, 2, 3, 6])
+def test_cell_means_are_adaptive_pooling(grid: int) -> None:
+    x = torch.randn(2, 3, 7, 16)
+    torch.testing.assert_close(cell_means(x, grid), F.adaptive_avg_pool2d(x, grid))
+
+
+def trained(config: Config) -> Trained:
+    network = build(config, 1, 3).eval()
+    return Trained(network, config, CLASSES[:3], 1, Scaling(0, 255, (0.4,), (0.2,)), {"snapshot": "x"})
+
+
+def test_a_trained_network_comes_back(tmp_path: Path) -> None:
+    one = trained(make({"width": 8, "depth": 2}))
+    one.save(tmp_path / "model.pt")
+    other = load(tmp_path / "model.pt", torch.device("cpu"))
+    image = torch.randn(1, 1, 16, 16)
+    assert torch.equal(one.network(image), other.network(image))
+    assert (other.config, other.classes, other.scaling, other.facts) == (
+        one.config,
+        one.classes,
+        one.scaling,
+        one.facts,
+    )
+    (tmp_path / "model.pt").write_bytes(b"nothing")
+    with pytest.raises(Refused, match="can't be read as a trained model"):
+        load(tmp_path / "model.pt", torch.device("cpu"))
+
+
+class Pointwise(nn.Module):
+    """Each pixel by itself, so that tiles can't differ from the whole."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.cat([x, -x, x**2], 1)
+
+
+def test_tiles_join_to_the_whole() -> None:
+    image = torch.randn(2, 1, 75, 130)
+    config = make({"crop": 32, "overlap": 8, "depth": 2, "precision": "fp32"})
+    tiled = probabilities(Pointwise(), image, config)
+    torch.testing.assert_close(tiled, Pointwise()(image).softmax(1))
+
+
+def test_tiles_of_a_network_resemble_the_whole() -> None:
+    torch.manual_seed(0)
+    network = build(make({"width": 8, "depth": 1}), 1, 3).eval()
+    image = torch.randn(1, 1, 64, 96)
+    keys = {"overlap": 24, "depth": 1, "precision": "fp32"}
+    whole = probabilities(network, image, make({"crop": 128, **keys}))
+    tiled = probabilities(network, image, make({"crop": 48, **keys}))
+    assert float((whole - tiled).abs().mean()) < 1e-3
+    torch.testing.assert_close(tiled.sum(1), torch.ones(1, 64, 96))
+
+
+def test_flips_are_averaged() -> None:
+    torch.manual_seed(0)
+    network = build(make({"width": 8, "depth": 1}), 1, 3).eval()
+    image = torch.randn(1, 1, 20, 30)
+    config = make({"depth": 1, "precision": "fp32", "tta": True})
+    once = make({"depth": 1, "precision": "fp32"})
+    views = [probabilities(network, image.flip(view), once).flip(view) for view in ([], [3], [2], [2, 3])]
+    torch.testing.assert_close(probabilities(network, image, config), torch.stack(views).mean(0))
+    turned = probabilities(network, image.flip(3), config).flip(3)
+    torch.testing.assert_close(turned, probabilities(network, image, config))
