@@ -6,7 +6,7 @@ import { bind } from "./keys.js";
 import { $, $$, fail, localTimes, store, toast } from "./ui.js";
 
 const sheet = $("#keys-sheet");
-export const showKeys = () => sheet.showModal();
+const showKeys = () => sheet.showModal();
 bind({ "?": showKeys, F1: showKeys });
 for (const button of $$("[data-keys-sheet]")) button.addEventListener("click", showKeys);
 sheet.addEventListener("click", (event) => event.target === sheet && sheet.close());

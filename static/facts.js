@@ -6,7 +6,6 @@ const VERBS = { keep: "kept", exclude: "excluded", include: "taken back in", res
 
 export function facts({ classes, viewer, look, restore, reject }) {
   const off = new Set(JSON.parse(sessionStorage.getItem(`off:${document.body.dataset.dataset}`) ?? "[]"));
-  const names = new Map(classes.map((one) => [one.id, one.name]));
   viewer.off = off;
 
   function apply() {
@@ -93,5 +92,5 @@ export function facts({ classes, viewer, look, restore, reject }) {
     $("#decisions").replaceChildren(...(sample.decisions.length ? sample.decisions.map(decision) : none("None yet.")));
   }
 
-  return { show, toggle, solo, pending: (sample) => sample.revisions.find((one) => one.state === "pending"), nameOf: (id) => names.get(id) ?? `id ${id}` };
+  return { show, toggle, solo, pending: (sample) => sample.revisions.find((one) => one.state === "pending") };
 }

@@ -1,13 +1,13 @@
 // One sample after the other: the queue of this walk, prefetching, decisions that are saved at once, and the keys.
 
 import { Failure } from "./api.js";
-import { showKeys } from "./base.js";
+import "./base.js";
 import { Cache } from "./cache.js";
 import { facts } from "./facts.js";
 import { bind } from "./keys.js";
+import { looks } from "./looks.js";
 import { Queue } from "./queue.js";
 import { $, $$, data, el, fail, number, releaseAfterPointer, store, stored, toast, words } from "./ui.js";
-import { Viewer } from "./viewer.js";
 import * as visit from "./visit.js";
 
 const page = data();
@@ -18,7 +18,8 @@ const gridUrl = `${base}/samples${query ? `?${query}` : ""}`;
 
 const cache = new Cache();
 const canvas = $("#canvas");
-const viewer = new Viewer(canvas, { onHover: readOut });
+const names = new Map(page.classes.map((one) => [one.id, one.name]));
+const viewer = looks((id) => names.get(id) ?? `id ${id}`);
 const side = facts({ classes: page.classes, viewer, look, restore, reject });
 const queue = new Queue(base, query);
 let current = page.sample.id;
@@ -235,40 +236,13 @@ function leave() {
   location.href = gridUrl;
 }
 
-// Looks
-
-function setLook(changes) {
-  viewer.set(changes);
-  $("#contour").setAttribute("aria-pressed", viewer.contour);
-  $("#hide").setAttribute("aria-pressed", viewer.hidden);
-  store("contour", viewer.contour);
-}
-const toggleContour = () => setLook({ contour: !viewer.contour });
-const toggleMask = () => setLook({ hidden: !viewer.hidden });
-const peek = () => viewer.set({ peeking: true });
-const unpeek = () => viewer.set({ peeking: false });
-
-function readOut(at) {
-  const read = $("#read");
-  read.hidden = !at;
-  if (!at) return;
-  const name = at.id === null ? "" : ` · ${side.nameOf(at.id)}`;
-  read.textContent = `${at.x}, ${at.y}${name}`;
-}
-
 // Wiring
 
-const opacity = $("#opacity");
-opacity.value = stored("opacity", 50);
-opacity.addEventListener("input", () => (store("opacity", Number(opacity.value)), viewer.set({ opacity: opacity.value / 100 })));
-viewer.set({ opacity: opacity.value / 100, contour: stored("contour", false) });
-$("#contour").setAttribute("aria-pressed", viewer.contour);
 const advance = $("#advance");
 advance.checked = stored("advance", false);
 advance.addEventListener("change", () => store("advance", advance.checked));
 
 const clicks = {
-  contour: toggleContour, hide: toggleMask, fit: () => viewer.fit(), "zoom-in": () => viewer.zoom(1.5), "zoom-out": () => viewer.zoom(1 / 1.5),
   keep: accept, exclude: () => (entry.sample.status === "excluded" ? include() : exclude()), skip: () => go(1), undo,
 };
 for (const [id, run] of Object.entries(clicks)) $(`#${id}`).addEventListener("click", () => entry && run());
@@ -295,9 +269,8 @@ bind({
   f: () => go(1), ArrowRight: () => go(1), d: () => go(-1), ArrowLeft: () => go(-1), s: () => go(1),
   a: ready(accept), r: ready(asGiven), x: ready(exclude), Enter: ready(confirm),
   "Ctrl+z": undo, "Ctrl+Shift+z": redo, "Ctrl+y": redo,
-  h: toggleMask, c: toggleContour, "0": () => viewer.fit(), "+": () => viewer.zoom(1.5), "=": () => viewer.zoom(1.5), "-": () => viewer.zoom(1 / 1.5),
-  Space: peek, v: peek, Escape: leave, "?": showKeys, ...digits,
-}, { Space: unpeek, v: unpeek });
+  Escape: leave, ...digits,
+});
 
 addEventListener("popstate", () => {
   const id = Number(location.pathname.split("/").at(-1));

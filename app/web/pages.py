@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from app.domain.errors import NotFound
 from app.domain.formats import registry
-from app.store import browse, groups, history, imports, jobs, samples
+from app.domain.status import Status
+from app.store import browse, groups, history, imports, jobs, samples, summary
 from app.store.browse import Filter
 from app.store.tables import Dataset
 from app.web import shapes
@@ -45,18 +46,18 @@ def keys(request: Request) -> Response:
 @router.get("/d/{dataset}")
 def overview(request: Request, session: Read, owner: Owner) -> Response:
     at = now()  # before the counting: what ends meanwhile is news to the page
-    summary = shapes.overview(session, owner)
-    step = summary["next"] or {}
+    counted = shapes.overview(session, owner)
+    step = counted["next"] or {}
     return render(
         request,
         "overview.html",
         active="overview",
         at=at,
         dataset=shapes.dataset(session, owner),
-        summary=summary,
-        statuses=list(summary["status"].items()),
-        checks=sorted(summary["flags"].items(), key=lambda item: -item[1]),
-        pixels=sum(one["pixels"] for one in summary["classes"]),
+        summary=counted,
+        statuses=list(counted["status"].items()),
+        checks=sorted(counted["flags"].items(), key=lambda item: -item[1]),
+        pixels=sum(one["pixels"] for one in counted["classes"]),
         thumbs=shapes.thumbs(session, owner, step.get("samples", [])),
     )
 
@@ -85,7 +86,7 @@ def grid(request: Request, session: Read, owner: Owner, filter: Filters, after: 
     }
     if part == "results":
         return render(request, "_results.html", **context)
-    return render(request, "grid.html", **context, facets=_facets(shapes.overview(session, owner)))
+    return render(request, "grid.html", **context, facets=_facets(session, owner, context["dataset"]["classes"]))
 
 
 @router.get("/d/{dataset}/queue")
@@ -177,14 +178,14 @@ def classes(request: Request, session: Read, owner: Owner) -> Response:
 
 @router.get("/d/{dataset}/export")
 def export(request: Request, session: Read, owner: Owner) -> Response:
-    summary = shapes.overview(session, owner)
+    status = summary.by_status(session, owner.id)
     return render(
         request,
         "export.html",
         active="export",
         dataset=shapes.dataset(session, owner),
-        summary=summary,
-        kept=summary["samples"] - summary["status"]["excluded"],
+        total=sum(status.values()),
+        kept=sum(status.values()) - status[Status.EXCLUDED],
         formats=EXPORTS,
     )
 
@@ -193,13 +194,17 @@ def _formats() -> list[str]:
     return ["auto", *(one.NAME for one in registry.FORMATS)]
 
 
-def _facets(summary: dict[str, Any]) -> dict[str, list[tuple[object, str, int | None]]]:
-    splits = [(name, name, n) for name, n in summary["splits"].items()]
+def _facets(
+    session: Session, owner: Dataset, listed: list[dict[str, Any]]
+) -> dict[str, list[tuple[object, str, int | None]]]:
+    """What can be chosen at the left: (value, text, samples). Classes aren't counted: it takes a while."""
+    status = summary.by_status(session, owner.id)
+    splits = [(name, name, n) for name, n in summary.by_split(session, owner.id).items()]
     return {
-        "status": [(name, words(name), n) for name, n in summary["status"].items() if n],
-        "check": [(name, words(name), n) for name, n in summary["flags"].items()],
-        "class": [(one["id"], one["name"], one["images"]) for one in summary["classes"] if one["images"]],
-        "split": splits if len(splits) > 1 else [],
+        "status": [(name, words(name), n) for name, n in status.items() if n],
+        "check": [(name, words(name), n) for name, n in summary.by_check(session, owner.id).items()],
+        "class": [(one["id"], one["name"], None) for one in listed],
+        "split": [*splits] if len(splits) > 1 else [],
     }
 
 
