@@ -146,6 +146,11 @@ class Connection:
                 reason = type(error).__name__
             else:
                 if answer.status < 300:
+                    if answer.headers.get("content-type", "").startswith("text/html"):
+                        raise NotCvat(
+                            f"A web page answers in place of CVAT at {self.server.url}; is there a proxy or a sign-in "
+                            "page in between?"
+                        )
                     return answer
                 if answer.status == 401 and login and self.server.token is None and not renewed and left:
                     self._login, renewed = None, True  # the key of a password login has run out

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from app.cvat import client, upload, wire
 from app.cvat.connection import Connection, Patience
-from app.cvat.errors import CvatError
+from app.cvat.errors import CvatError, ImportFailed
 from app.cvat.servers import Server
 from app.cvat.shapes import EllipseRule, compose
 from app.domain.classes import ClassList, named
@@ -42,9 +42,9 @@ def server(url: str, **settings: object) -> Server:
 
 
 @contextmanager
-def connected(url: str, patience: Patience = QUICK, **settings: object) -> Iterator[Connection]:
+def connected(url: str, **settings: object) -> Iterator[Connection]:
     clock = Clock()
-    connection = Connection(server(url, **settings), patience, sleep=clock.sleep, clock=clock)
+    connection = Connection(server(url, **settings), QUICK, sleep=clock.sleep, clock=clock)
     try:
         yield connection
     finally:
@@ -91,7 +91,11 @@ def push(connection: Connection, batch: Batch, classes: ClassList = CLASSES, who
             path = Path(folder) / "batch.zip"
             upload.write_zip(path, [(name, picture(mask)) for name, mask in batch.masks.items()])
             batch.request = upload.start_upload(connection, batch.task, path, nothing, whole)
-    upload.wait_for_data(connection, batch.task, batch.request, nothing)
+    try:
+        upload.wait_for_data(connection, batch.task, batch.request, nothing)
+    except ImportFailed:
+        batch.request = None
+        raise
     frames = {frame.name: frame.number for frame in client.frames(connection, batch.task)}
     ids = wire.pushed_ids(classes)
     encoded = {frames[name]: wire.encode(mask, batch.labels, ids, frames[name]) for name, mask in batch.masks.items()}
@@ -117,7 +121,7 @@ def pull(connection: Connection, batch: Batch, classes: ClassList = CLASSES) -> 
     return out
 
 
-def push_until_done(connection: Connection, batch: Batch, most: int = 4, whole: int = 100 << 20) -> int:
+def push_until_done(connection: Connection, batch: Batch, most: int = 8, whole: int = 100 << 20) -> int:
     """Runs ``push`` again after every failure; how often it failed."""
     for failed in range(most):
         try:

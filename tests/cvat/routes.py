@@ -75,6 +75,12 @@ def patch_project(state: State, request: Request, match: re.Match[str]) -> Reply
     return Reply(200, project)
 
 
+@route("DELETE", r"/api/projects/(\d+)")
+def delete_project(state: State, request: Request, match: re.Match[str]) -> Reply:
+    del state.projects[state.of("project", match[1])["id"]]
+    return Reply(204)
+
+
 @route("GET", "/api/labels")
 def list_labels(state: State, request: Request, match: re.Match[str]) -> Reply:
     if "task_id" in request.query:
@@ -165,7 +171,7 @@ def post_data(state: State, request: Request, match: re.Match[str]) -> Reply:
     return Reply(202, {"rq_id": rq_id})
 
 
-@route("PATCH", r"/api/tasks/\d+/data/([^/]+)")
+@route("PATCH", r"/api/tasks/\d+/data/(1_[^/]+)")
 def patch_piece(state: State, request: Request, match: re.Match[str]) -> Reply:
     task, name, length, data = state.pieces[match[1]]
     if int(request.headers["upload-offset"]) != len(data):
@@ -177,7 +183,7 @@ def patch_piece(state: State, request: Request, match: re.Match[str]) -> Reply:
     return Reply(204, headers={"Upload-Offset": str(len(data)), "Tus-Resumable": "1.0.0"})
 
 
-@route("HEAD", r"/api/tasks/\d+/data/([^/]+)")
+@route("HEAD", r"/api/tasks/\d+/data/(1_[^/]+)")
 def head_piece(state: State, request: Request, match: re.Match[str]) -> Reply:
     return Reply(200, headers={"Upload-Offset": str(len(state.pieces[match[1]][3])), "Tus-Resumable": "1.0.0"})
 
