@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import typer
 
-from app.cli import console, data, review, server
+from app.cli import console, data, review, server, training
 from app.domain.errors import RemaskError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "review": review.review_,
     "undo": review.undo,
     "export": data.export_,
+    "train": training.train_,
 }
 for name, command in COMMANDS.items():
     app.command(name)(command)

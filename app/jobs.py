@@ -19,7 +19,7 @@ from dbos import DBOS, SetWorkflowID
 from app.domain.actor import person
 from app.domain.classes import parse_classes
 from app.domain.errors import RemaskError
-from app.flows import demo, export, ingest, inspect
+from app.flows import demo, export, ingest, inspect, train
 from app.flows.progress import Cancelled, Progress
 from app.settings import Settings
 from app.store import datasets, jobs
@@ -76,12 +76,20 @@ def run_demo(db: Database, settings: Settings, _dataset: str | None, args: Resul
     return {"import": report.import_id, "imported": report.imported}
 
 
+def run_train(db: Database, settings: Settings, _dataset: str | None, args: Result, progress: Progress) -> Result:
+    result = train.run(db, settings.home, args["run"], progress)
+    return {"run": args["run"], "reason": result["reason"]}
+
+
 FLOWS: dict[str, Callable[[Database, Settings, str | None, Result, Progress], Result]] = {
     "import": run_import,
     "check": run_check,
     "export": run_export,
     "demo": run_demo,
+    "train": run_train,
 }
+# Trainings wait for each other, not for them the quick jobs.
+LONG = ("train",)
 
 
 class JobFailed(RemaskError):
@@ -89,9 +97,14 @@ class JobFailed(RemaskError):
 
 
 def run_here(db: Database, settings: Settings, kind: str, dataset: str, args: Result, progress: Progress) -> Result:
-    """Ask for work and wait until it is done: in this process, unless a worker was quicker. Raises JobFailed."""
+    """Ask for work and see it done, as ``see_done``."""
     with db.write() as session:
         job_id = jobs.request(session, kind, datasets.find(session, dataset).id, args).id
+    return see_done(db, settings, job_id, progress)
+
+
+def see_done(db: Database, settings: Settings, job_id: int, progress: Progress) -> Result:
+    """Run a job in this process, unless a worker was quicker, and wait for its end. Raises JobFailed."""
     run(db, settings, job_id, f"cli-{uuid4().hex[:12]}", progress)
     while True:
         with db.read() as session:
@@ -174,7 +187,10 @@ class _Heart:
 
 
 def work(db: Database, settings: Settings, stop: threading.Event) -> None:
-    """Run jobs until ``stop`` is set. One worker a data folder: its name lets the engine resume what it left."""
+    """Run jobs until ``stop`` is set. One worker a data folder: its name lets the engine resume what it left.
+
+    Returns with a job perhaps half done; the process has to end then as if it had been killed.
+    """
     owner = "worker"
     DBOS(
         config={
@@ -195,15 +211,16 @@ def work(db: Database, settings: Settings, stop: threading.Event) -> None:
         step(job_id)
 
     DBOS.launch()
-    try:
-        queue = DBOS.register_queue("remask", worker_concurrency=1, polling_interval_sec=SWEEP_SECONDS)
-        handed: set[int] = set()
-        while not stop.wait(SWEEP_SECONDS):
-            with db.read() as session:
-                waiting = {job.id for job in jobs.waiting(session)}
-            for job_id in sorted(waiting - handed):
-                with SetWorkflowID(f"job-{job_id}"):
-                    queue.enqueue(remask_job, job_id)
-            handed = waiting
-    finally:
-        DBOS.destroy(workflow_completion_timeout_sec=0)
+    quick, long = (
+        DBOS.register_queue(name, worker_concurrency=1, polling_interval_sec=SWEEP_SECONDS)
+        for name in ("remask-quick", "remask-long")
+    )
+    handed: set[int] = set()
+    while not stop.wait(SWEEP_SECONDS):
+        with db.read() as session:
+            waiting = {job.id: job.kind for job in jobs.waiting(session)}
+        for job_id in sorted(waiting.keys() - handed):
+            queue = long if waiting[job_id] in LONG else quick
+            with SetWorkflowID(f"job-{job_id}"):
+                queue.enqueue(remask_job, job_id)
+        handed = set(waiting)

@@ -2,6 +2,7 @@
 
 import fcntl
 import logging
+import os
 import signal
 import socket
 import subprocess
@@ -62,6 +63,8 @@ def work(settings: Settings, db: Database, until_stdin_closes: bool) -> None:
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     with _only_one(settings.home / "worker.lock", f"Another worker has the data folder {settings.home}."):
         jobs.work(db, settings, stop)
+        # As if killed: a job under way isn't waited for, nor ended wrongly; the next worker goes on with it.
+        os._exit(0)
 
 
 def _stop_at_end_of_stdin(stop: threading.Event) -> None:

@@ -32,6 +32,10 @@ def find(session: Session, name: str) -> Dataset:
     return dataset
 
 
+def by_id(session: Session, id: int) -> Dataset:
+    return session.get_one(Dataset, id)
+
+
 def all_names(session: Session) -> list[str]:
     return list(session.scalars(select(Dataset.name).order_by(Dataset.name)))
 

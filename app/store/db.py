@@ -10,6 +10,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.domain.errors import RemaskError
@@ -66,6 +67,11 @@ def open_database(path: Path) -> Database:
     database = Database(f"sqlite:///{path}")
     database.migrate()
     return database
+
+
+def is_locked(error: BaseException) -> bool:
+    """Whether this is the database saying that another writer holds it for longer than we wait."""
+    return isinstance(error, OperationalError) and "locked" in str(error.orig)
 
 
 def _engine(url: str) -> Engine:

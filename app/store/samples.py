@@ -103,3 +103,9 @@ def walk(session: Session, dataset_id: int, chunk: int = 1000) -> Iterator[Sampl
             return
         last = rows[-1].id
         session.expunge_all()
+
+
+def set_splits(session: Session, splits: Mapping[int, str]) -> None:
+    """sample -> the split that it keeps from now on."""
+    if splits:
+        session.execute(update(Sample), [{"id": id, "split": split} for id, split in splits.items()])

@@ -8,11 +8,11 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
-from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
 from app.domain.errors import RemaskError
 from app.store.blobs import Damaged
+from app.store.db import is_locked
 from app.web.templating import render
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ def unexpected(request: Request, error: Exception) -> Response:
     if isinstance(error, Damaged):
         detail = "Stored bytes of this sample no longer match their hash; check the disk and restore a backup."
         return problem(request, 500, "Damaged data", detail)
-    if isinstance(error, OperationalError) and "locked" in str(error.orig):
+    if is_locked(error):
         detail = "The database was busy for too long; try again."
         return problem(request, 503, "Busy", detail, {"Retry-After": "2"})
     return problem(request, 500, "Something went wrong", "This is a fault in the program; its log has the details.")

@@ -1,0 +1,44 @@
+"""The command that trains."""
+
+from typing import Annotated
+
+import typer
+
+from app.cli import console
+from app.cli.shared import DatasetName, Json, open_data
+from app.domain.actor import person
+
+
+def train_(
+    dataset: DatasetName,
+    preset: Annotated[str, typer.Option(help="baseline or no_background.")] = "baseline",
+    keys: Annotated[list[str] | None, typer.Option("--set", help="key=value of the trainer's config.")] = None,
+    arm: Annotated[str, typer.Option(help="curated, imported, without_excluded or without_flagged.")] = "curated",
+    name: Annotated[str, typer.Option(help="A name for the run.")] = "",
+    json: Json = False,
+) -> None:
+    """Freeze the data set, train a U-Net on it, and say how good it is.
+
+    Example: remask train mars --preset no_background --set epochs=30
+    """
+    from app import jobs  # the job engine takes a third of a second to load
+    from app.flows import train
+
+    settings, db = open_data()
+    told = train.keys_of(keys or ())
+    run = train.request(db, dataset, person(settings.reviewer), preset=preset, keys=told, arm=arm, name=name)
+    with console.progress(json) as progress:
+        jobs.see_done(db, settings, run.job_id or 0, progress)
+    result = train.result_of(db, run.id)
+    if json:
+        console.dump({"run": run.id, **result})
+        return
+    judged = result.get("test") or result["val"]
+    console.say(f"Run {run.id} stopped after its best epoch {result['best_epoch'] + 1}: {result['reason']}.")
+    console.say(
+        f"Mean IoU without background {_percent(judged['miou'])}, pixel accuracy {_percent(judged['accuracy'])}."
+    )
+
+
+def _percent(share: float | None) -> str:
+    return "not measurable" if share is None else f"{100 * share:.1f} %"

@@ -1,0 +1,40 @@
+"""Snapshots and runs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.domain.errors import NotFound
+from app.store.tables import Run, Snapshot
+
+
+def find(session: Session, id: int) -> Run:
+    """Raises NotFound."""
+    run = session.get(Run, id)
+    if run is None:
+        raise NotFound(f"There is no run {id}.")
+    return run
+
+
+def of_dataset(session: Session, dataset_id: int) -> list[Run]:
+    """The newest first."""
+    return list(session.scalars(select(Run).where(Run.dataset_id == dataset_id).order_by(Run.id.desc())))
+
+
+def add_snapshot(
+    session: Session, dataset_id: int, hash: str, arm: str, class_version: int, counts: Mapping[str, Any]
+) -> Snapshot:
+    """The row of a snapshot's file; the same members under the same arm share one."""
+    same = select(Snapshot).where(Snapshot.dataset_id == dataset_id, Snapshot.hash == hash, Snapshot.arm == arm)
+    snapshot = session.scalar(same)
+    if snapshot is None:
+        snapshot = Snapshot(dataset_id=dataset_id, hash=hash, arm=arm, class_version=class_version, counts=dict(counts))
+        session.add(snapshot)
+        session.flush()
+    return snapshot
+
+
+def find_snapshot(session: Session, id: int) -> Snapshot:
+    return session.get_one(Snapshot, id)
