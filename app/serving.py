@@ -8,14 +8,13 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
 
 from app import jobs
-from app.cli import console
 from app.domain.errors import Conflict
 from app.settings import Settings
 from app.store.db import Database
@@ -38,12 +37,12 @@ def reserve(settings: Settings) -> Iterator[socket.socket]:
         yield listening
 
 
-def serve(settings: Settings, db: Database, listening: socket.socket, page: str) -> None:
-    """Serve until stopped; prints the address, ``page`` and all."""
+def serve(settings: Settings, db: Database, listening: socket.socket, say: Callable[[str], None], page: str) -> None:
+    """Serve until stopped; says the address, ``page`` and all."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     worker = subprocess.Popen([sys.executable, "-m", "app", "worker", "--until-stdin-closes"], stdin=subprocess.PIPE)
     try:
-        console.say(f"Remask is at http://{_shown(settings.host)}:{settings.port}{page}   (Ctrl+C stops it)")
+        say(f"Remask is at http://{_shown(settings.host)}:{settings.port}{page}   (Ctrl+C stops it)")
         config = uvicorn.Config(create_app(settings), log_level="warning", timeout_graceful_shutdown=2)
         uvicorn.Server(config).run(sockets=[listening])
     finally:

@@ -15,7 +15,7 @@ MAY = {
     "app.jobs": {"app.domain", "app.store", "app.flows"},
     "app.web": {"app.domain", "app.store", "app.flows", "app.jobs"},
     "app.cli": {"app.domain", "app.store", "app.flows", "app.jobs", "app.serving"},
-    "app.serving": {"app.domain", "app.store", "app.jobs", "app.web", "app.cli"},
+    "app.serving": {"app.domain", "app.store", "app.jobs", "app.web"},
     "app.__main__": {"app.domain", "app.cli"},
     "app.settings": set[str](),
     "app.paths": set[str](),

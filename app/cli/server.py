@@ -29,7 +29,7 @@ def serve(
                 report = ingest.run(db, data, name_for(data), person(settings.reviewer), progress=progress)
             console.say(sentence(report))
             page = f"/d/{report.dataset}"
-        serving.serve(settings, db, listening, page)
+        serving.serve(settings, db, listening, console.say, page)
 
 
 def worker(
