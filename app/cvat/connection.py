@@ -26,18 +26,14 @@ from urllib3.exceptions import (
 
 from app.cvat.errors import (
     BadServer,
-    Busy,
     CvatError,
-    Forbidden,
-    Missing,
     NotCvat,
-    Redirected,
     Rejected,
-    ServerFailed,
     TlsFailed,
     Unreachable,
     WrongLogin,
 )
+from app.cvat.failures import Answer, failure, tls_sentence
 from app.cvat.servers import Server
 
 JSON = "application/json"
@@ -61,22 +57,6 @@ class Patience:
     tries: int = 4
     first_wait: float = 0.5
     longest_wait: float = 20.0
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What the server said: ``headers`` by lower-case name, ``body`` unpacked."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    def json(self) -> Any:
-        """Raises NotCvat where the body is no JSON."""
-        try:
-            return json.loads(self.body)
-        except (ValueError, RecursionError):
-            raise NotCvat("The server answered with something that CVAT never says; is the address right?") from None
 
 
 class Connection:
@@ -156,7 +136,7 @@ class Connection:
                     self._login, renewed = None, True  # the key of a password login has run out
                     continue
                 if not left or answer.status not in _TRY_AGAIN or not (repeat or answer.status == 429):
-                    raise self._failure(answer, method, path)
+                    raise failure(self.server, answer, method, path, self._secrets())
                 reason, pause = str(answer.status), _retry_after(answer)
             usual = self.patience.first_wait * 2 ** (self.patience.tries - 1 - left)
             wait = min(pause if pause is not None else usual, self.patience.longest_wait)
@@ -176,6 +156,9 @@ class Connection:
         if self._login is None:
             self._login = f"Token {self._log_in()}"
         return self._login
+
+    def _secrets(self) -> list[str]:
+        return [*self.server.secrets, *(self._login.split()[-1:] if self._login else [])]
 
     def _log_in(self) -> str:
         password = self.server.password
@@ -220,7 +203,7 @@ class Connection:
             finally:
                 response.release_conn()
         except SSLError as error:
-            raise TlsFailed(_tls_sentence(server, error)) from None
+            raise TlsFailed(tls_sentence(server, error)) from None
         except NameResolutionError:
             raise _NeverSent(f"The host name in {server} doesn't exist; check the address.") from None
         except (NewConnectionError, ConnectTimeoutError):
@@ -235,46 +218,6 @@ class Connection:
         whole = method == "HEAD" or status in (204, 304) or "content-encoding" in headers
         if stated.isdigit() and int(stated) != got and not whole:
             raise Unreachable(f"CVAT at {self.server.url} broke the connection off; try again later.")
-
-    def _failure(self, answer: Answer, method: str, path: str) -> CvatError:
-        name, url, reason = self.server.name, self.server.url, self._reason(answer)
-        match answer.status:
-            case 301 | 302 | 303 | 307 | 308:
-                parts = urlsplit(answer.headers.get("location", ""))
-                there = f"{parts.scheme}://{parts.netloc}" if parts.netloc else "another page"
-                return Redirected(f"{url} leads on to {there}; put the address of CVAT itself in the settings.")
-            case 401:
-                return WrongLogin(f"CVAT {name} doesn't take this login ({reason}); check the token or the password.")
-            case 403:
-                return Forbidden(
-                    f"CVAT {name} doesn't allow {_doing(method)} here ({reason}); the account needs that right, and an "
-                    "access token must not be read-only."
-                )
-            case 404 if "organization" in reason:
-                return Missing(f"CVAT {name} has no organization of that name ({reason}); check the short name.")
-            case 404:
-                return Missing(f"CVAT {name} no longer has this ({reason}).")
-            case 409:
-                return Busy(f"CVAT {name} is at this already; try again in a moment.")
-            case 410:
-                return Rejected(f"This version of CVAT {name} doesn't have {method} {path} any more.")
-            case 429:
-                return Busy(f"CVAT {name} wants fewer requests; try again in a few minutes.")
-            case status if status >= 500:
-                return ServerFailed(f"CVAT {name} broke on {method} {path} ({status}); its log says why.")
-        return Rejected(f"CVAT {name} refuses {method} {path}: {reason}")
-
-    def _reason(self, answer: Answer) -> str:
-        """The server's own words, short, without markup or secrets."""
-        text = answer.body[:20_000].decode("utf-8", errors="replace").strip()
-        try:
-            value = json.loads(text)
-        except (ValueError, RecursionError):
-            value = None if text.startswith("<") else text
-        text = _flat(value)[:300] or f"status {answer.status}"
-        for secret in (*self.server.secrets, *([self._login.split()[-1]] if self._login else [])):
-            text = text.replace(secret, "***")
-        return text
 
 
 class _NeverSent(Unreachable):
@@ -294,29 +237,6 @@ def _context(server: Server) -> ssl.SSLContext:
         raise BadServer(f"CVAT server {server.name}: {server.ca} is no file of certificates (PEM).") from None
 
 
-def _tls_sentence(url: str, error: SSLError) -> str:
-    text = str(error)
-    if "CERTIFICATE_VERIFY_FAILED" in text:
-        return (
-            f"The certificate of {url} isn't trusted; give its authority as ca, or verify = false if you know the "
-            "network."
-        )
-    return f"{url} doesn't speak TLS there; is it http:// or another port?"
-
-
 def _retry_after(answer: Answer) -> float | None:
     text = answer.headers.get("retry-after", "")
     return float(text) if text.isdigit() else None
-
-
-def _doing(method: str) -> str:
-    return "reading" if method in ("GET", "HEAD") else "deleting" if method == "DELETE" else "writing"
-
-
-def _flat(value: object) -> str:
-    """The texts in an error's JSON, whatever its form."""
-    if isinstance(value, dict):
-        return "; ".join(filter(None, (_flat(one) for one in value.values())))
-    if isinstance(value, list):
-        return "; ".join(filter(None, (_flat(one) for one in value)))
-    return " ".join(str(value).split()) if value is not None else ""

@@ -95,7 +95,7 @@ def body(shapes: Iterable[bytes]) -> bytes:
     return _START + b",".join(shapes) + _END
 
 
-def points_by_class(mask: Mask) -> Iterator[tuple[int, list[int]]]:
+def points_by_class(mask: npt.NDArray[np.generic]) -> Iterator[tuple[int, list[int]]]:
     """For each id in ``mask`` (H, W), in rising order: CVAT's points of its pixels. One pass over the mask."""
     width = mask.shape[1]
     flat = mask.ravel()
