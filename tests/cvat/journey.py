@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from app.cvat import client, upload, wire
 from app.cvat.connection import Connection, Patience
 from app.cvat.errors import CvatError, ImportFailed
+from app.cvat.pictures import match_frames
 from app.cvat.servers import Server
 from app.cvat.shapes import EllipseRule, compose
 from app.domain.classes import ClassList, named
@@ -96,7 +97,8 @@ def push(connection: Connection, batch: Batch, classes: ClassList = CLASSES, who
     except ImportFailed:
         batch.request = None
         raise
-    frames = {frame.name: frame.number for frame in client.frames(connection, batch.task)}
+    sizes = {name: (mask.shape[1], mask.shape[0]) for name, mask in batch.masks.items()}
+    frames = match_frames(client.frames(connection, batch.task), sizes)
     ids = wire.pushed_ids(classes)
     encoded = {frames[name]: wire.encode(mask, batch.labels, ids, frames[name]) for name, mask in batch.masks.items()}
     sent = {number: len(shapes) for number, shapes in encoded.items()}
