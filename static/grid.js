@@ -2,7 +2,6 @@
 // the same place. Every tile is rendered by the server; this module moves them in.
 
 import { pageOf } from "./api.js";
-import "./base.js";
 import { tryBrush } from "./brush.js";
 import { bind } from "./keys.js";
 import { watchSelection } from "./select.js";

@@ -7,8 +7,8 @@ export class Queue {
     this.ids = [];
   }
 
-  // ``around``: what to make do with where the sample isn't in the list, or the list can't be had.
-  async load(current, around) {
+  // A sample that isn't in the list (it was decided since) is put where it would stand: behind the one before it.
+  async load(current, before) {
     const kept = JSON.parse(sessionStorage.getItem(this.name) ?? "null");
     if (kept?.includes(current)) this.ids = kept;
     else {
@@ -17,7 +17,7 @@ export class Queue {
       } catch {
         this.ids = [];
       }
-      if (!this.ids.includes(current)) this.ids = around;
+      if (!this.ids.includes(current)) this.ids.splice(this.ids.indexOf(before) + 1, 0, current);
       try {
         sessionStorage.setItem(this.name, JSON.stringify(this.ids));
       } catch { /* too long for the tab's storage: it is fetched again after a reload */ }

@@ -1,7 +1,6 @@
 // One sample after the other: the queue of this walk, prefetching, decisions that are saved at once, and the keys.
 
 import { Failure } from "./api.js";
-import "./base.js";
 import { Cache } from "./cache.js";
 import { facts } from "./facts.js";
 import { bind } from "./keys.js";
@@ -30,7 +29,7 @@ let decided = new Set(JSON.parse(sessionStorage.getItem("decided") ?? "[]"));
 // The walk
 
 async function walk() {
-  await queue.load(current, [page.prev, current, page.next].filter(Boolean));
+  await queue.load(current, page.prev);
   where();
   prefetch();
 }
@@ -40,7 +39,7 @@ const neighbour = (step) => queue.neighbour(current, step);
 
 function where() {
   const at = index();
-  if (at >= 0 && queue.length > 3) $("#where").textContent = `${number(at + 1)} of ${number(queue.length)}`;
+  if (at >= 0) $("#where").textContent = `${number(at + 1)} of ${number(queue.length)}`;
   for (const [id, step] of [["prev", -1], ["next", 1]]) {
     const link = $(`#${id}`);
     const to = at >= 0 ? neighbour(step) : undefined;
@@ -121,6 +120,7 @@ function go(step) {
 
 // Decisions
 
+const SETTLED = new Set(["excluded", "accepted", "corrected", "unlabeled"]);
 let saving = 0;
 function mark(state, text, retry) {
   const save = $("#save");
@@ -128,23 +128,31 @@ function mark(state, text, retry) {
   save.replaceChildren(text, retry ? el("button", { class: "button small", type: "button", onclick: retry }, "Retry") : "");
 }
 
-async function decide(wish, { force = false } = {}) {
+// One after the other, so that a quick second key sees what the first one did.
+let last = Promise.resolve();
+function decide(wish, options = {}) {
   const id = current;
-  const { sample } = entry;
+  last = last.then(() => save(id, wish, options));
+  return last;
+}
+
+// ``force``: over what somebody else decided since; ``advance``: go on as soon as it is saved. Tells whether it was.
+async function save(id, wish, { force = false, advance = $("#advance").checked }) {
   mark("saving", "Saving…");
   saving += 1;
   try {
+    const { sample } = await cache.get(id);
     await visit.decideOne(page.dataset, id, force ? undefined : sample.version, wish);
     noteDecided(id);
     mark("saved", "✓ Saved");
-    await cache.refresh(id);
+    const refreshed = cache.refresh(id);
+    if (advance && current === id) go(1);
+    await refreshed;
     if (current === id) await show(id);
-    if (wish.advance ?? $("#advance").checked) if (current === id) go(1);
     return true;
   } catch (error) {
-    if (error instanceof Failure && error.status === 409) {
-      conflict(id, wish, error);
-    } else {
+    if (error instanceof Failure && error.status === 409) await conflict(id, wish, error);
+    else {
       mark("failed", "Not saved.", () => decide(wish));
       fail(error);
     }
@@ -193,10 +201,10 @@ function asGiven() {
 const exclude = () => (entry.sample.status === "excluded" ? toast("It is excluded already.") : decide({ verb: "exclude" }));
 const include = () => decide({ verb: "include" });
 function restore(revision) {
-  return decide({ verb: "restore", revision: revision.id, advance: false });
+  return decide({ verb: "restore", revision: revision.id }, { advance: false });
 }
 function reject(revision) {
-  return decide({ verb: "reject", revision: revision.id, advance: false });
+  return decide({ verb: "reject", revision: revision.id }, { advance: false });
 }
 function look(revision) {
   show(current, { revision: revision.state === "current" ? null : revision });
@@ -205,8 +213,8 @@ function look(revision) {
 // Enter: what was decided in this visit stands; anything else is kept as it is; then the next one.
 async function confirm() {
   const { sample } = entry;
-  const settled = decided.has(current) || ["excluded", "accepted", "corrected", "unlabeled"].includes(sample.status);
-  if (settled || (await decide({ verb: "keep", advance: false }))) go(1);
+  if (decided.has(current) || SETTLED.has(sample.status)) go(1);
+  else await decide({ verb: "keep" }, { advance: true });
 }
 
 async function swing(step, done) {

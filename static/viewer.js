@@ -130,7 +130,7 @@ export class Viewer {
 
   paintBorders(c) {
     c.lineCap = "square";
-    for (const [width, ink] of [[3.5, "#000000b0"], [1.6, null]]) {
+    for (const [width, ink] of [[4.4, "#000000b0"], [2.2, null]]) {
       c.lineWidth = width / this.scale;
       for (const [id, path] of this.borders()) {
         c.strokeStyle = ink ?? `#${(this.colours.get(id) ?? 0xff00ff).toString(16).padStart(6, "0")}`;

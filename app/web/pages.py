@@ -19,7 +19,7 @@ from app.web.filters import Filters, as_query
 from app.web.templating import now, render, url, words
 
 PAGE = 60
-STACKS = 4  # flagged groups on top of the grid, the largest
+STACKS = 3  # flagged groups on top of the grid, the largest
 QUEUE = 50_000  # samples that one walk through the set holds
 SORTS = (("worst", "worst first"), ("key", "key"), ("newest", "newest first"))
 EXPORTS = (
@@ -117,7 +117,6 @@ def sample(request: Request, session: Read, owner: Owner, sample: int, filter: F
         prev=at(previous),
         next=at(following),
         prev_id=previous.sample.id if previous else None,
-        next_id=following.sample.id if following else None,
         back=url(owner.name, "samples", **query),
         query=query,
     )

@@ -183,7 +183,7 @@ def test_text_is_readable_on_every_page(served: Served, browser: Browser, watch:
 
 
 def test_the_theme_can_be_chosen_and_stays(served: Served, page: Page) -> None:
-    page.goto(f"{served.url}/d/demo")
+    page.goto(f"{served.url}/d/demo/samples")
     ground = "getComputedStyle(document.body).backgroundColor"
     light = page.evaluate(ground)
     page.locator("#theme").click()

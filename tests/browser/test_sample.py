@@ -202,6 +202,30 @@ def _propose(served: Served, sample: int) -> None:
         standing.refresh(session, [sample])
 
 
+def test_quick_keys_lose_nothing(served: Served, page: Page) -> None:
+    order = order_of(served, Filter(check="shared_mask"))
+    open_sample(page, served, "?check=shared_mask")
+    for _ in range(4):
+        page.keyboard.press("x")
+        page.keyboard.press("f")
+    expect_sample(page, order[4])
+    expect(page.locator("#save")).to_have_attribute("data-state", "saved")
+    page.wait_for_function("() => JSON.parse(sessionStorage.getItem('visit')).done.length === 4")
+    assert status_counts(served)["excluded"] == 4
+
+
+def test_going_on_after_a_decision(served: Served, page: Page) -> None:
+    order = order_of(served, Filter(check="shared_mask"))
+    open_sample(page, served, "?check=shared_mask")
+    page.get_by_label("Go on after a decision").check()
+    page.locator("#canvas").focus()
+    page.keyboard.press("x")
+    expect_sample(page, order[1])
+    page.keyboard.press("Control+z")
+    expect_sample(page, order[0])
+    expect(page.locator("#status")).to_have_text("flagged")
+
+
 def test_a_proposed_mask_is_accepted_and_the_old_one_restored(served: Served, page: Page) -> None:
     _propose(served, 1)
     page.goto(f"{served.url}/d/demo/samples/1")
