@@ -72,8 +72,7 @@ class CrossValidation:
             place.mkdir(exist_ok=True)
             write_json(place / "config_wanted.json", config.as_json())
             write_json(place / "splits.json", splits[fold])
-            keys = [key for key, its in self.fold_of.items() if its == fold]
-            (place / "keys.txt").write_text("\n".join(keys) + "\n", encoding="utf-8")
+            write_json(place / "keys.json", [key for key, its in self.fold_of.items() if its == fold])
         self.cancelled = False
         self._children: set[subprocess.Popen[str]] = set()
 
@@ -116,7 +115,7 @@ class CrossValidation:
         model = place / "model.pt"
         self._child(fold, "ml.train", self.path, "--out", place, "--config", place / "config_wanted.json",
                     "--splits", place / "splits.json")  # fmt: skip
-        self._child(fold, "ml.predict", model, self.path, "--out", predictions, "--keys", place / "keys.txt",
+        self._child(fold, "ml.predict", model, self.path, "--out", predictions, "--keys", place / "keys.json",
                     "--device", self.config.device, "--threads", self.config.threads, "--fold", fold)  # fmt: skip
         if not self.cancelled:
             to_stdout("fold", fold=fold, state="done")

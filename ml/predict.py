@@ -7,6 +7,7 @@ to know.
 
 import argparse
 import hashlib
+import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -79,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("snapshot", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--split", choices=("train", "val", "test", "none"), help="only samples of this split")
-    parser.add_argument("--keys", type=Path, help="only samples whose key is a line of this file")
+    parser.add_argument("--keys", type=Path, help="only the samples of this JSON list of keys")
     parser.add_argument("--dtype", choices=("uint8", "float16"), default="uint8")
     parser.add_argument("--tta", action="store_true", help="average over flips")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
@@ -93,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.split:
             rows = [row for row in rows if (row.split or "none") == given.split]
         if given.keys:
-            keys = set(given.keys.read_text(encoding="utf-8").splitlines())
+            keys = set(json.loads(given.keys.read_text(encoding="utf-8")))
             rows = [row for row in rows if row.key in keys]
         if not rows:
             raise Refused("No sample was chosen; give another --split or --keys.")

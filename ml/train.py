@@ -110,7 +110,10 @@ class Run:
         """Optimiser, schedule and loss; and the network as it is called: compiled, or one of several processes."""
         config, device = self.config, self.world.device
         self.optimiser = torch.optim.AdamW(
-            self.network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+            self.network.parameters(),
+            lr=config.learning_rate,
+            weight_decay=config.weight_decay,
+            fused=device.type in ("cpu", "cuda"),
         )
         self.schedule = ReduceLROnPlateau(
             self.optimiser, factor=config.plateau_factor, patience=config.plateau_patience
@@ -119,8 +122,7 @@ class Run:
         weights = None
         if config.class_balance == "sqrt":
             weights = class_weights(self.classes, count_pixels(self.rows["train"]))
-        background = [at for at, one in enumerate(self.classes) if one.role == "background"]
-        self.loss = Loss(config, weights, background)
+        self.loss = Loss(config, weights, [at for at, one in enumerate(self.classes) if one.role == "background"])
         self.judge = Judge(self.pictures, self.scaling, self.classes, self.loss, config, self.world)
         self.called: nn.Module = self.network
         if self.world.size > 1:

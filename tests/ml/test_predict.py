@@ -87,7 +87,7 @@ def test_a_model_predicts_by_command_line(snapshot: Path, tmp_path: Path, capsys
     right = (probabilities.argmax(0) == mask)[mask != 255].sum()
     assert right == pytest.approx(np.trace(judged["test/001"]["confusion"]), abs=3)
 
-    (tmp_path / "keys").write_text("nobody\n")
+    (tmp_path / "keys").write_text('["nobody"]')
     assert predict_main([*base, "--keys", str(tmp_path / "keys")]) == 2
     assert "No sample was chosen" in capsys.readouterr().out
     other = write_snapshot(tmp_path / "o", samples({"train": 1}), (*CLASSES, Class(9, "x", "foreground", "#000000")))[1]

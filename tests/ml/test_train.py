@@ -16,8 +16,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ml import estimate
 from ml.config import Config, make
 from ml.errors import Broken, Refused
+from ml.machine import World, fastest
+from ml.models import build
 from ml.snapshot import read, write
 from ml.train import main, train
 from tests.ml.made import CLASSES, made, samples
@@ -289,3 +292,31 @@ def test_the_fastest_way_is_measured_where_a_run_is_long(
     assert len(start["measured"]) == 4
     assert (start["config"]["precision"], start["config"]["layout"]) == ("bf16", "contiguous")
     assert start["config"]["compile"] == "off"
+
+
+@pytest.mark.parametrize(("gain", "chosen"), [(1.2, "on"), (1.01, "off")])
+def test_compiling_is_tried_in_a_long_run_and_has_to_win(
+    monkeypatch: pytest.MonkeyPatch, gain: float, chosen: str
+) -> None:
+    def rate(_network: object, config: Config, *_: object) -> float:
+        return 10.0 * (gain if config.compile == "on" else 1.0)
+
+    monkeypatch.setattr("ml.machine.images_per_second", rate)
+    monkeypatch.setattr("ml.machine.shutil.which", lambda _: "/usr/bin/cc")
+    monkeypatch.setattr("torch.compile", lambda network: network)
+    config = make({"device": "cpu", "width": 4, "depth": 1})
+    world = World(0, 1, torch.device("cpu"))
+    network = build(config, 1, 2)
+    settled, measured = fastest(config, world, network, (1, 10, 10), 2, pixels=1e3 * 3601 * 10)
+    assert settled.compile == chosen
+    assert len(measured) == 5
+    assert fastest(config, world, network, (1, 10, 10), 2, pixels=3e6)[0].compile == "off"
+
+
+def test_a_run_is_estimated(snapshot: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    keys = [f"--set={key}={json.dumps(value)}" for key, value in TINY.items()]
+    assert estimate.main([str(snapshot), *keys]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["event"] == "estimate"
+    assert 0 < said["seconds_per_epoch"] < said["seconds"]
+    assert said["epochs"] == 4
