@@ -9,7 +9,7 @@ import base64
 import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from urllib3 import encode_multipart_formdata
 
@@ -52,7 +52,10 @@ def start_upload(connection: Connection, task_id: int, archive: Path, tick: Tick
         connection.call("POST", path, headers={"Upload-Multiple": ""}, body=body, content_type=kind)
     else:
         name = base64.b64encode(archive.name.encode()).decode()
-        headers = {**_TUS, "Upload-Length": str(size), "Upload-Metadata": f"filename {name}"}
+        parts = urlsplit(connection.server.url)
+        # Servers without a proxy in front build the address of the upload from Origin, and break where there is none
+        headers = {**_TUS, "Origin": f"{parts.scheme}://{parts.netloc}"}
+        headers |= {"Upload-Length": str(size), "Upload-Metadata": f"filename {name}"}
         place = connection.local(connection.call("POST", path, headers=headers).headers.get("location", ""))
         if not place.startswith("/"):
             raise Rejected(f"CVAT {connection.server.name} began an upload without saying where it goes.")
@@ -112,10 +115,21 @@ def _pieces(connection: Connection, place: str, archive: Path, size: int, tick: 
                 setbacks += 1
                 if setbacks > _MOST_SETBACKS:
                     raise
-                reached = connection.call("HEAD", place, headers=_TUS).headers.get("upload-offset", "")
+                reached = _reached(connection, place, size if offset + len(piece) == size else None)
             if not reached.isdigit() or int(reached) > offset + len(piece):
                 raise Rejected(f"CVAT {connection.server.name} lost count of the upload; push again.")
             setbacks += int(reached) <= offset
             if setbacks > _MOST_SETBACKS:
                 raise Unreachable(f"CVAT {connection.server.name} takes no more of the upload; try again later.")
             offset = int(reached)
+
+
+def _reached(connection: Connection, place: str, whole: int | None) -> str:
+    """How much has arrived. ``whole``: the size, where the last piece was on its way: a complete upload has no address
+    any more."""
+    try:
+        return connection.call("HEAD", place, headers=_TUS).headers.get("upload-offset", "")
+    except Missing:
+        if whole is None:
+            raise
+        return str(whole)

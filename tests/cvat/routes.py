@@ -158,6 +158,8 @@ def post_data(state: State, request: Request, match: re.Match[str]) -> Reply:
             files[name] = data
         return Reply(200)
     if "upload-length" in headers:
+        if "origin" not in headers:
+            raise Refuse(500, "TypeError: unsupported operand")  # by CVAT's source; not recorded
         name = base64.b64decode(headers["upload-metadata"].split()[1]).decode()
         key = f"1_{uuid.uuid4()}"
         state.pieces[key] = (task["id"], name, int(headers["upload-length"]), b"")
@@ -170,6 +172,8 @@ def post_data(state: State, request: Request, match: re.Match[str]) -> Reply:
 
 @route("PATCH", r"/api/tasks/\d+/data/(1_[^/]+)")
 def patch_piece(state: State, request: Request, match: re.Match[str]) -> Reply:
+    if match[1] not in state.pieces:
+        return Reply(404)
     task, name, length, data = state.pieces[match[1]]
     if int(request.headers["upload-offset"]) != len(data):
         return Reply(409, headers={"Upload-Offset": str(len(data))})
@@ -177,11 +181,14 @@ def patch_piece(state: State, request: Request, match: re.Match[str]) -> Reply:
     state.pieces[match[1]] = (task, name, length, data)
     if len(data) == length:
         state.uploads.setdefault(task, {})[name] = data
+        del state.pieces[match[1]]
     return Reply(204, headers={"Upload-Offset": str(len(data)), "Tus-Resumable": "1.0.0"})
 
 
 @route("HEAD", r"/api/tasks/\d+/data/(1_[^/]+)")
 def head_piece(state: State, request: Request, match: re.Match[str]) -> Reply:
+    if match[1] not in state.pieces:
+        return Reply(404)  # complete, and renamed
     return Reply(200, headers={"Upload-Offset": str(len(state.pieces[match[1]][3])), "Tus-Resumable": "1.0.0"})
 
 
