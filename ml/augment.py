@@ -3,8 +3,8 @@
 All that moves pixels (affine, flips, elastic, grid distortion) is composed into one sampling grid, so that image, mask
 and weights are moved by the same numbers and resampled once; what comes from outside the picture is void. Classes are
 resampled by the nearest pixel. Colour operations are kornia's (Riba et al. 2020) or one line each. Every operation
-touches a picture with probability 1/2; ``strength`` scales how far it goes. Random numbers come from torch's generator
-on the CPU, so that a seed means the same on each device.
+touches a picture with probability 1/2; ``strength`` scales how far it goes. What is drawn comes from torch's generator
+on the CPU (noise from the device's), what is computed from it is computed where the batch is.
 """
 
 import math
@@ -34,8 +34,8 @@ def augment(
     if not bool(which.any()) or not names:
         return image, target, weight
     if any(name in GEOMETRIC for name in names):
-        grid = sampling_grid(image.shape[2], image.shape[3], which, names, strength)
-        image, target, weight = warp(image, target, weight, grid.to(image.device))
+        grid = sampling_grid(image.shape[2], image.shape[3], which, names, strength, image.device)
+        image, target, weight = warp(image, target, weight, grid)
     for name in names:
         if name in PHOTOMETRIC:
             chosen = which & _coin(len(which))
@@ -48,7 +48,9 @@ def augment(
     return image, target, weight
 
 
-def sampling_grid(height: int, width: int, which: Tensor, names: tuple[str, ...], strength: float) -> Tensor:
+def sampling_grid(
+    height: int, width: int, which: Tensor, names: tuple[str, ...], strength: float, device: torch.device | None = None
+) -> Tensor:
     """Where each pixel of the result is taken from: (B, H, W, 2) of x, y in -1..1, as ``grid_sample`` reads them."""
     count = len(which)
     matrix = torch.eye(2).repeat(count, 1, 1)
@@ -70,11 +72,13 @@ def sampling_grid(height: int, width: int, which: Tensor, names: tuple[str, ...]
     # Turning happens in pixels, not in a square of -1..1: the sides are not alike.
     sides = torch.tensor([width / 2, height / 2])
     theta = torch.cat([matrix * sides.view(1, 1, 2) / sides.view(1, 2, 1), shift.unsqueeze(2)], 2)
-    grid = F.affine_grid(theta, [count, 1, height, width], align_corners=False)
+    grid = F.affine_grid(theta.to(device), [count, 1, height, width], align_corners=False)
     if "elastic" in names:
-        grid = grid + _elastic(count, height, width, strength) * (which & _coin(count)).view(-1, 1, 1, 1)
+        on = (which & _coin(count)).view(-1, 1, 1, 1).to(grid.device)
+        grid = grid + _elastic(grid, strength) * on
     if "grid_distortion" in names:
-        grid = grid + _grid_distortion(count, height, width, strength) * (which & _coin(count)).view(-1, 1, 1, 1)
+        on = (which & _coin(count)).view(-1, 1, 1, 1).to(grid.device)
+        grid = grid + _grid_distortion(grid, strength) * on
     return grid
 
 
@@ -91,42 +95,45 @@ def warp(image: Tensor, target: Tensor, weight: Tensor | None, grid: Tensor) -> 
 def cutmix(image: Tensor, target: Tensor, weight: Tensor | None, which: Tensor) -> Arrays:
     """CutMix (Yun et al. 2019): a box of each chosen picture is replaced by that of its neighbour in the batch."""
     count, height, width = target.shape
-    share = torch.rand(count).sqrt()
-    centre = torch.rand(count, 2)
-    rows, columns = torch.arange(height).view(1, -1, 1) / height, torch.arange(width).view(1, 1, -1) / width
+    share = torch.rand(count).sqrt().to(image.device)
+    centre = torch.rand(count, 2).to(image.device)
+    rows = (torch.arange(height, device=image.device) / height).view(1, -1, 1)
+    columns = (torch.arange(width, device=image.device) / width).view(1, 1, -1)
     half = share.view(-1, 1, 1) / 2
     inside = ((rows - centre[:, 0].view(-1, 1, 1)).abs() < half) & (
         (columns - centre[:, 1].view(-1, 1, 1)).abs() < half
     )
-    box = (inside & which.view(-1, 1, 1)).to(image.device)
+    box = inside & which.view(-1, 1, 1).to(image.device)
     mixed = torch.where(box.unsqueeze(1), image.roll(1, 0), image)
     weights = None if weight is None else torch.where(box, weight.roll(1, 0), weight)
     return mixed, torch.where(box, target.roll(1, 0), target), weights
 
 
-def _elastic(count: int, height: int, width: int, strength: float) -> Tensor:
+def _elastic(grid: Tensor, strength: float) -> Tensor:
     """Smoothed random displacements (Simard, Steinkraus and Platt 2003): 4 % of the shorter side at strength 1."""
+    count, height, width, _ = grid.shape
     sigma = max(min(height, width) / 16, 1.0)
     kernel = 2 * round(2 * sigma) + 1
     border = kernel // 2
     noise = torch.rand(count, 2, height + 2 * border, width + 2 * border) * 2 - 1
-    field = gaussian_blur2d(noise, kernel, (sigma, sigma), border_type="constant")
+    field = gaussian_blur2d(noise.to(grid.device), kernel, (sigma, sigma), border_type="constant")
     field = field[:, :, border : border + height, border : border + width]
     field = field / field.abs().amax((1, 2, 3), keepdim=True).clamp_min(1e-6)
     reach = 0.04 * min(height, width) * strength
-    sides = torch.tensor([width / 2, height / 2]).view(1, 2, 1, 1)
+    sides = torch.tensor([width / 2, height / 2], device=grid.device).view(1, 2, 1, 1)
     return (field * reach / sides).permute(0, 2, 3, 1)
 
 
-def _grid_distortion(count: int, height: int, width: int, strength: float, steps: int = 5) -> Tensor:
+def _grid_distortion(grid: Tensor, strength: float, steps: int = 5) -> Tensor:
     """Columns and rows of a coarse grid grow and shrink by random factors, the picture's frame stays in place."""
+    count, height, width, _ = grid.shape
     shifts = []
     for side in (width, height):
         steps_wide = (_spread(count * steps).view(count, steps) * 0.3 * min(strength, 3.0)).exp()
         edges = F.pad(steps_wide.cumsum(1), (1, 0)) / steps_wide.sum(1, keepdim=True)
         even = torch.linspace(0, 1, steps + 1)
         moved = F.interpolate((edges - even).unsqueeze(1) * 2, size=side, mode="linear", align_corners=True)
-        shifts.append(moved.squeeze(1))
+        shifts.append(moved.squeeze(1).to(grid.device))
     x = shifts[0].unsqueeze(1).expand(count, height, width)
     y = shifts[1].unsqueeze(2).expand(count, height, width)
     return torch.stack([x, y], 3)
@@ -159,7 +166,7 @@ def _gray(image: Tensor, strength: float) -> Tensor:
 
 def _noise(image: Tensor, strength: float) -> Tensor:
     deviation = _each(0.05 * strength * torch.rand(len(image)), image)
-    return image + torch.randn(image.shape).to(image.device) * deviation
+    return image + torch.randn_like(image) * deviation
 
 
 def _blur(image: Tensor, strength: float) -> Tensor:

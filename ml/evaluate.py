@@ -62,7 +62,7 @@ class Judge:
             image = self.scaling.standard(self.scaling.unit(batch.image))
             believed = probabilities(network, image, self.config, flips=flips)
             sums, counts = self.loss.parts(believed.clamp_min(1e-12).log(), batch.target, batch.weight)
-            tally.loss += torch.stack([sums, counts]).double()
+            tally.loss += torch.stack([sums, counts]).to(tally.loss.device).double()
             found += zip(some, tally.add(believed, batch.target).cpu(), strict=True)
         return found
 

@@ -26,6 +26,8 @@ class Tally:
     def __init__(self, classes: Sequence[Class], device: torch.device) -> None:
         self._classes = tuple(classes)
         count = len(self._classes)
+        if device.type == "mps":  # it has no float64
+            device = torch.device("cpu")
         self.confusion = torch.zeros(count, count, dtype=torch.int64, device=device)
         self._calibration = torch.zeros(3, BINS, dtype=torch.float64, device=device)
         self._boundary = torch.zeros(4, count, dtype=torch.int64, device=device)
@@ -33,7 +35,8 @@ class Tally:
 
     def add(self, probabilities: Tensor, target: Tensor) -> Tensor:
         """Counts (B, C, H, W) probabilities against (B, H, W) targets; returns the confusion of each: (B, C, C)."""
-        believed, predicted = probabilities.max(1)
+        target = target.to(self.confusion.device)
+        believed, predicted = probabilities.to(self.confusion.device).max(1)
         each = confusion(predicted, target, len(self._classes))
         self.confusion += each.sum(0)
         counted = target != VOID

@@ -121,7 +121,7 @@ class Run:
         self.scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "fp16")
         weights = None
         if config.class_balance == "sqrt":
-            weights = class_weights(self.classes, count_pixels(self.rows["train"]))
+            weights = class_weights(self.classes, count_pixels(self.rows["train"])).to(device)
         self.loss = Loss(config, weights, [at for at, one in enumerate(self.classes) if one.role == "background"])
         self.judge = Judge(self.pictures, self.scaling, self.classes, self.loss, config, self.world)
         self.called: nn.Module = self.network
