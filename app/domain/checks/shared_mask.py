@@ -30,7 +30,7 @@ _FEWEST = 128
 # Near copies are looked for among masks that can't be alike by accident, this far apart at most by signature.
 _NEAR_BITS = 75.0
 _RADIUS = 0.18
-_MISSES = 10
+_MISSES = 5
 # Different pictures are counted among at most so many members.
 _COUNTED = 48
 
@@ -129,8 +129,7 @@ def _score(bits: float, pictures: int, chance: float) -> float:
 def _gather(kinds: list[_Kind], look: Look) -> Iterator[_Gathered]:
     """Each kind with its near copies, those that most samples share first; every kind comes exactly once."""
     free = {i for i in range(len(kinds)) if kinds[i].outline.bits >= _NEAR_BITS}
-    order = sorted(free)
-    near = _neighbours(np.array([kinds[i].outline.signature for i in order], np.float32), order)
+    near = _Neighbours(kinds, sorted(free))
     for i, kind in enumerate(kinds):
         if i not in free:
             if kind.outline.bits < _NEAR_BITS:
@@ -138,7 +137,7 @@ def _gather(kinds: list[_Kind], look: Look) -> Iterator[_Gathered]:
             continue
         free.discard(i)
         gathered = _Gathered([kind], [(False, False)], [kind.outline.bits], [0.0])
-        candidates = [j for j in near.get(i, ()) if j in free]
+        candidates = [j for j in near.of(i) if j in free]
         misses = 0
         own = look(kind.members[0][1]).mask if candidates else None
         for j in candidates:
@@ -160,19 +159,23 @@ def _gather(kinds: list[_Kind], look: Look) -> Iterator[_Gathered]:
         yield gathered
 
 
-def _neighbours(signatures: npt.NDArray[np.float32], order: list[int]) -> dict[int, list[int]]:
-    """Kinds within _RADIUS by signature, nearest first; only those that have any."""
-    if len(order) < 2:
-        return {}
-    tree = cKDTree(signatures)
-    _, nearest = tree.query(signatures, k=2, distance_upper_bound=_RADIUS)
-    crowded = np.flatnonzero((nearest < len(order)).sum(axis=1) > 1)
-    near: dict[int, list[int]] = {}
-    for row in crowded:
-        ball = [j for j in tree.query_ball_point(signatures[row], _RADIUS) if j != row]
-        ball.sort(key=lambda j: (float(((signatures[j] - signatures[row]) ** 2).sum()), j))
-        near[order[row]] = [order[j] for j in ball]
-    return near
+class _Neighbours:
+    """Kinds within _RADIUS of each other by signature, looked up when asked for."""
+
+    def __init__(self, kinds: list[_Kind], order: list[int]) -> None:
+        self._order = order
+        self._row = {kind: row for row, kind in enumerate(order)}
+        self._signatures = np.array([kinds[i].outline.signature for i in order], np.float64)
+        self._tree = cKDTree(self._signatures) if order else None
+
+    def of(self, kind: int) -> list[int]:
+        """The other kinds, nearest first."""
+        if self._tree is None:
+            return []
+        row = self._row[kind]
+        ball = np.array(sorted(self._tree.query_ball_point(self._signatures[row], _RADIUS)), np.int64)
+        apart = ((self._signatures[ball] - self._signatures[row]) ** 2).sum(axis=1)
+        return [self._order[j] for j in ball[np.argsort(apart, kind="stable")] if j != row]
 
 
 def _images(gathered: _Gathered) -> list[tuple[int, tuple[bool, bool]]]:
