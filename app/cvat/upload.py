@@ -31,6 +31,10 @@ Tick = Callable[[int, int], None]
 """Called with how much of what is done; may raise to cancel."""
 
 
+def quiet(_done: int, _whole: int) -> None:
+    """Progress that nobody looks at."""
+
+
 def write_zip(path: Path, pictures: Iterable[tuple[str, bytes]]) -> None:
     """The upload of a task: (name with sub-folders, bytes of an image file). The same pictures give the same bytes."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as out:
@@ -38,7 +42,7 @@ def write_zip(path: Path, pictures: Iterable[tuple[str, bytes]]) -> None:
             out.writestr(zipfile.ZipInfo(name, _EPOCH), data)
 
 
-def start_upload(connection: Connection, task_id: int, archive: Path, tick: Tick, whole: int = _WHOLE) -> str:
+def start_upload(connection: Connection, task_id: int, archive: Path, tick: Tick = quiet, whole: int = _WHOLE) -> str:
     """Uploads the zip and has the server begin with it; the id of its request, for ``wait_for_data``. ``whole``: the
     largest zip that goes in one request.
 
@@ -56,7 +60,8 @@ def start_upload(connection: Connection, task_id: int, archive: Path, tick: Tick
         # Servers without a proxy in front build the address of the upload from Origin, and break where there is none
         headers = {**_TUS, "Origin": f"{parts.scheme}://{parts.netloc}"}
         headers |= {"Upload-Length": str(size), "Upload-Metadata": f"filename {name}"}
-        place = connection.local(connection.call("POST", path, headers=headers).headers.get("location", ""))
+        begun = connection.call("POST", path, headers=headers, content_type=JSON)
+        place = connection.local(begun.headers.get("location", ""))
         if not place.startswith("/"):
             raise Rejected(f"CVAT {connection.server.name} began an upload without saying where it goes.")
         _pieces(connection, place, archive, size, tick)
@@ -65,7 +70,7 @@ def start_upload(connection: Connection, task_id: int, archive: Path, tick: Tick
     return need(done.json(), "rq_id", str)
 
 
-def wait_for_data(connection: Connection, task_id: int, request: str, tick: Tick, most: float = 3600.0) -> None:
+def wait_for_data(connection: Connection, task_id: int, request: str, tick: Tick = quiet, most: float = 3600.0) -> None:
     """Returns when the task has its pictures. Raises ImportFailed with the server's reason, Unreachable after
     ``most`` seconds. A request that the server has forgotten is over; then the task itself says how it ended."""
     until = connection.clock() + most

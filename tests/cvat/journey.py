@@ -52,10 +52,6 @@ def connected(url: str, **settings: object) -> Iterator[Connection]:
         connection.close()
 
 
-def nothing(done: int, whole: int) -> None:
-    """Progress that nobody looks at."""
-
-
 @dataclass
 class Batch:
     """What a flow's rows remember of a push."""
@@ -91,9 +87,9 @@ def push(connection: Connection, batch: Batch, classes: ClassList = CLASSES, who
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "batch.zip"
             upload.write_zip(path, [(name, picture(mask)) for name, mask in batch.masks.items()])
-            batch.request = upload.start_upload(connection, batch.task, path, nothing, whole)
+            batch.request = upload.start_upload(connection, batch.task, path, whole=whole)
     try:
-        upload.wait_for_data(connection, batch.task, batch.request, nothing)
+        upload.wait_for_data(connection, batch.task, batch.request)
     except ImportFailed:
         batch.request = None
         raise
