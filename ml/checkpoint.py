@@ -1,6 +1,10 @@
-"""The checkpoint that a run goes on from, and whether it is the same run."""
+"""The checkpoint that a run goes on from, whether it is the same run, and who may write it."""
 
-from collections.abc import Mapping
+import fcntl
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +13,30 @@ import torch
 from ml.errors import Refused
 
 NAME = "checkpoint.pt"
+PATIENCE = 60.0  # seconds; an orphan of a killed parent ends with its next line, about a second later
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Keeps other processes from training in ``folder``; the lock goes with the process, however it ends.
+
+    Raises Refused where another still holds it after ``PATIENCE`` seconds.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if int(os.environ.get("RANK", 0)):  # the first process of a run holds it for all
+        yield
+        return
+    until = time.monotonic() + PATIENCE
+    with (folder / ".lock").open("w") as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError as error:
+                if time.monotonic() >= until:
+                    raise Refused(f"Another process is training in {folder}; wait for it, or stop it.") from error
+                time.sleep(0.1)
+        yield
 
 
 def stored(folder: Path, identity: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -1,6 +1,8 @@
 """What a run says while it works: JSON lines on standard output, with its pace among them."""
 
 import json
+import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,9 +24,15 @@ def silent(event: str, **facts: Any) -> None:
 
 
 def exit_status(work: Callable[[], int]) -> int:
-    """What ``work`` returns; 2 where it refused its input, 3 where it broke off, the sentence said as an ``error``."""
+    """What ``work`` returns; 2 where it refused its input, 3 where it broke off, the sentence said as an ``error``.
+
+    4, as after a cancel, where nobody reads what it says any more: whoever started it is gone.
+    """
     try:
         return work()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains on its way out
+        return 4
     except Refused as error:
         to_stdout("error", message=str(error))
         return 2

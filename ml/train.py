@@ -39,6 +39,7 @@ from ml.snapshot import Snapshot, read
 from ml.split import count_pixels, verify
 from ml.strips import draw
 
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _FACTS = ("epoch", "waited", "finished", "best", "best_weights", "history")
 
 
@@ -255,22 +256,20 @@ def train(
     """A whole run, resumed where there is one in ``folder``; returns why it ended. Raises Refused or Broken."""
     begin = time.monotonic()
     try:
-        run = Run(read(snapshot), folder, wanted, splits, emit)
-        before = {
-            one: signal.signal(one, lambda *_: setattr(run, "cancelled", True))
-            for one in (signal.SIGTERM, signal.SIGINT)
-        }
-        try:
-            reason = run.train()
-        finally:
-            for one, handler in before.items():
-                signal.signal(one, handler)
-        leave()
-        if run.world.leads:
-            seconds = time.monotonic() - begin
-            facts = {"reason": reason} if reason == "cancelled" else run.finish(reason, seconds)
-            run.emit("end", **facts)
-        return reason
+        with checkpoint.held(folder):
+            run = Run(read(snapshot), folder, wanted, splits, emit)
+            before = {one: signal.signal(one, lambda *_: setattr(run, "cancelled", True)) for one in _SIGNALS}
+            try:
+                reason = run.train()
+            finally:
+                for one, handler in before.items():
+                    signal.signal(one, handler)
+            leave()
+            if run.world.leads:
+                seconds = time.monotonic() - begin
+                facts = {"reason": reason} if reason == "cancelled" else run.finish(reason, seconds)
+                run.emit("end", **facts)
+            return reason
     except (MemoryError, RuntimeError) as error:
         if out_of_memory(error):
             lower = f"batch (now {wanted.batch}), crop (now {wanted.crop}) or width (now {wanted.width})"

@@ -17,6 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from ml import estimate
+from ml.checkpoint import held
 from ml.config import Config, make
 from ml.errors import Broken, Refused
 from ml.machine import World, fastest
@@ -320,3 +321,20 @@ def test_a_run_is_estimated(snapshot: Path, capsys: pytest.CaptureFixture[str]) 
     assert said["event"] == "estimate"
     assert 0 < said["seconds_per_epoch"] < said["seconds"]
     assert said["epochs"] == 4
+
+
+def test_two_processes_never_train_in_one_folder(
+    snapshot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ml.checkpoint.PATIENCE", 0.0)
+    with held(tmp_path / "run"), pytest.raises(Refused, match="Another process is training in"):
+        run(snapshot, tmp_path / "run")
+    run(snapshot, tmp_path / "run", epochs=1)
+
+
+def test_it_ends_where_nobody_listens(snapshot: Path, tmp_path: Path) -> None:
+    with child(snapshot, tmp_path / "run", {**TINY, "epochs": 9999, "patience": 9999}) as orphan:
+        assert orphan.stdout is not None
+        orphan.stdout.readline()
+        orphan.stdout.close()
+        assert orphan.wait(timeout=60) == 4
