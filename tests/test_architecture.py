@@ -28,6 +28,7 @@ ONLY_IN = {
     "starlette": {"app.web"},
     "uvicorn": {"app.serving"},
     "dbos": {"app.jobs"},
+    "urllib3": {"app.cvat"},
     "typer": {"app.cli", "app.__main__"},
     "torch": {"ml"},
 }

@@ -140,6 +140,12 @@ def check_count(got: Iterable[Shape], sent: Mapping[int, int]) -> None:
             )
 
 
+def frames_in(jobs: Iterable[Job], finished: bool) -> frozenset[int]:
+    """Frames of annotation jobs, of completed ones alone where ``finished``. Others aren't the task's annotations."""
+    own = (one for one in jobs if one.kind == "annotation" and (one.state == "completed" or not finished))
+    return frozenset(number for one in own for number in one.frames)
+
+
 def overlapping(jobs: Iterable[Job]) -> list[tuple[Job, Job]]:
     """Neighbouring annotation jobs that share frames; their shapes come doubled, an edit in one misses the other."""
     own = [one for one in jobs if one.kind == "annotation"]

@@ -116,7 +116,7 @@ def settled(composed: Composed, pushed: Mask, classes: ClassList, ids: frozenset
     revision had there, unless that was a pushed class, which a person has erased: then it is background, or void where
     the class list has no background. ``ids``: classes that were pushed as shapes."""
     open_pixels = ~composed.painted
-    was_shape = np.isin(pushed, np.fromiter(ids, pushed.dtype)) & open_pixels
+    was_shape = np.isin(pushed, np.fromiter(ids, np.int64)) & open_pixels
     result = np.where(composed.painted, composed.mask.astype(np.uint16), pushed.astype(np.uint16))
     count = int(np.count_nonzero(was_shape))
     fill = next((one.id for role in (Role.BACKGROUND, Role.VOID) for one in classes.classes if one.role is role), None)

@@ -245,6 +245,34 @@ def get_frame(state: State, request: Request, match: re.Match[str]) -> Reply:
     return Reply(200, data, kind="image/png")
 
 
+@route("GET", "/api/webhooks")
+def list_webhooks(state: State, request: Request, match: re.Match[str]) -> Reply:
+    return state.page(request, list(state.webhooks.values()))
+
+
+@route("POST", "/api/webhooks")
+def create_webhook(state: State, request: Request, match: re.Match[str]) -> Reply:
+    id = state.numbers.take("webhook")
+    given = {key: value for key, value in request.json().items() if key != "secret"}
+    usual = {"description": "", "content_type": "application/json", "is_active": True, "organization": None}
+    dates = {"created_date": WHEN, "updated_date": WHEN, "owner": state.user()}
+    state.webhooks[id] = {**usual, **dates, **given, "id": id, "url": f"{state.url}/api/webhooks/{id}"}
+    return Reply(201, state.webhooks[id])
+
+
+@route("PUT", r"/api/webhooks/(\d+)")
+def put_webhook(state: State, request: Request, match: re.Match[str]) -> Reply:
+    hook = state.of("webhook", match[1])
+    hook |= {key: value for key, value in request.json().items() if key != "secret"}
+    return Reply(200, hook)
+
+
+@route("DELETE", r"/api/webhooks/(\d+)")
+def delete_webhook(state: State, request: Request, match: re.Match[str]) -> Reply:
+    del state.webhooks[state.of("webhook", match[1])["id"]]
+    return Reply(204)
+
+
 @route("GET", "/api/jobs")
 def list_jobs(state: State, request: Request, match: re.Match[str]) -> Reply:
     wanted = {key: value for key, value in request.query.items() if key in ("task_id", "state", "stage", "type")}

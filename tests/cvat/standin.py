@@ -4,6 +4,7 @@ Every request is checked against the server's recorded OpenAPI schema where that
 doesn't allow. Works without any recording.
 """
 
+import gzip
 import json
 import socket
 import ssl
@@ -143,9 +144,14 @@ class _Handler(BaseHTTPRequestHandler):
             data = body
         else:
             data = body.encode() if isinstance(body, str) else json.dumps(body, separators=(",", ":")).encode()
+        packed = len(data) > 400 and "gzip" in self.headers.get("Accept-Encoding", "") and not isinstance(body, bytes)
+        if packed:
+            data = gzip.compress(data, 1)
         head = [f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}", f"Content-Length: {len(data)}"]
         if data:
             head.append(f"Content-Type: {reply.kind}")
+        if packed:
+            head.append("Content-Encoding: gzip")
         head += [f"{name}: {value}" for name, value in reply.headers.items()]
         if "Set-Cookie" in reply.headers:
             head.append("Set-Cookie: csrftoken=c; Path=/")

@@ -66,6 +66,7 @@ class Numbers:
     task: int = 1
     job: int = 1
     shape: int = 1
+    webhook: int = 1
 
     def take(self, kind: str) -> int:
         number: int = getattr(self, kind)
@@ -102,6 +103,7 @@ class State:
         self.labels: dict[int, Json] = {}
         self.tasks: dict[int, Json] = {}
         self.jobs: dict[int, Json] = {}
+        self.webhooks: dict[int, Json] = {}
         self.shapes: dict[int, list[Json]] = {}
         self.pictures: dict[int, list[tuple[str, bytes]]] = {}
         self.deleted: dict[int, list[int]] = {}

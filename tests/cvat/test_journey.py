@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from app.cvat import client
+from app.cvat.answers import Job
 from app.cvat.errors import CvatError
 from app.domain.classes import ClassList, named
 from app.domain.mask import Mask
@@ -58,12 +59,34 @@ def test_folders_unicode_jobs_and_links() -> None:
         jobs = client.jobs_of(connection, batch.task)
         assert [list(job.frames) for job in jobs] == [[0, 1], [2]]
         assert client.overlapping(jobs) == []
+        assert client.frames_in(jobs, finished=False) == {0, 1, 2} and not client.frames_in(jobs, finished=True)
+        connection.send("PATCH", f"/api/jobs/{jobs[0].id}", {"state": "completed"})
+        assert client.frames_in(client.jobs_of(connection, batch.task), finished=True) == {0, 1}
         assert client.job_url(connection.server, batch.task, jobs[0].id) == f"{standin.url}/tasks/1/jobs/1"
         assert client.task(connection, batch.task).size == 3
         assert client.frame_bytes(connection, batch.task, 0).startswith(b"\x89PNG")
         check_end(standin.state, batch)
         client.delete_task(connection, batch.task)
         client.delete_task(connection, batch.task)
+
+
+@pytest.mark.parametrize("side", [300, pytest.param(2000, marks=pytest.mark.long)])
+def test_a_large_map_of_255_classes(side: int) -> None:
+    mask = (np.add.outer(np.arange(side) // 17, np.arange(side) // 13 * 5) % 255).astype(np.uint8)
+    batch = Batch({"large.png": mask})
+    with running() as standin, connected(standin.url) as connection:
+        push(connection, batch, ALL)
+        assert same(pull(connection, batch, ALL), dict(batch.masks))
+
+
+def test_neighbouring_jobs_that_share_frames() -> None:
+    jobs = [
+        Job(1, 1, "annotation", 0, 4, "new", "annotation", None, ""),
+        Job(2, 1, "ground_truth", 0, 9, "completed", "annotation", "ann", ""),
+        Job(3, 1, "annotation", 4, 9, "completed", "acceptance", "bob", ""),
+    ]
+    assert client.overlapping(jobs) == [(jobs[0], jobs[2])]
+    assert client.frames_in(jobs, finished=True) == set(range(4, 10))
 
 
 def test_a_big_zip_goes_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:

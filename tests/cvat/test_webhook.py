@@ -5,7 +5,9 @@ import json
 import pytest
 
 from app.cvat.errors import NotCvat
-from app.cvat.webhook import read_delivery, signed
+from app.cvat.webhook import read_delivery, register, signed
+from tests.cvat.journey import connected
+from tests.cvat.standin import running
 from tests.shared import shared
 
 
@@ -35,3 +37,11 @@ def test_recorded_deliveries() -> None:
 def test_nonsense_is_refused(body: bytes) -> None:
     with pytest.raises(NotCvat):
         read_delivery(body)
+
+
+def test_a_webhook_is_registered_once() -> None:
+    with running() as standin, connected(standin.url) as connection:
+        first = register(connection, 1, "https://remask.example/cvat", "key")
+        assert register(connection, 1, "https://remask.example/cvat", "other") == first
+        assert register(connection, 1, "https://elsewhere.example/cvat", "key") != first
+        assert [one["events"] for one in standin.state.webhooks.values()] == [["update:job"]] * 2

@@ -75,6 +75,15 @@ def test_255_classes_with_holes() -> None:
     assert np.array_equal(back(shapes_of(mask, ALL), mask, ALL).mask, mask)
 
 
+def test_a_class_list_may_go_beyond_the_masks_type() -> None:
+    classes = ClassList((named(0, "background"), named(1, "rock"), named(300, "rare")))
+    mask = np.array([[0, 1]], np.uint8)
+    assert back(shapes_of(mask, classes), mask, classes).mask.dtype == np.uint8
+    drawn = [Shape("mask", 3, 1300, (0, 2, 0, 0, 1, 0))]
+    got = back(drawn, mask, classes)
+    assert got.mask.tolist() == [[300, 300]] and got.mask.dtype == np.uint16
+
+
 def test_background_is_left_out_unless_asked_and_void_is_a_shape() -> None:
     mask = np.array([[0, 1], [255, 255]], np.uint8)
     assert [shape.label for shape in shapes_of(mask, CLASSES)] == [1001, 1255]
