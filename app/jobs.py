@@ -19,7 +19,7 @@ from dbos import DBOS, SetWorkflowID
 from app.domain.actor import person
 from app.domain.classes import parse_classes
 from app.domain.errors import RemaskError
-from app.flows import demo, export, ingest, inspect, train
+from app.flows import demo, export, ingest, inspect, runs, train
 from app.flows.progress import Cancelled, Progress
 from app.settings import Settings
 from app.store import datasets, jobs
@@ -81,12 +81,17 @@ def run_train(db: Database, settings: Settings, _dataset: str | None, args: Resu
     return {"run": args["run"], "reason": result["reason"]}
 
 
+def run_onnx(db: Database, settings: Settings, _dataset: str | None, args: Result, progress: Progress) -> Result:
+    return {"run": args["run"], "file": runs.write_onnx(db, settings.home, args["run"], progress)}
+
+
 FLOWS: dict[str, Callable[[Database, Settings, str | None, Result, Progress], Result]] = {
     "import": run_import,
     "check": run_check,
     "export": run_export,
     "demo": run_demo,
     "train": run_train,
+    "onnx": run_onnx,
 }
 # Trainings wait for each other, not for them the quick jobs.
 LONG = ("train",)

@@ -45,7 +45,7 @@ def request(
         raise CantTrain(f"There is no arm {arm!r}; choose one of {', '.join(ARMS)}.")
     try:
         config = configs.make(configs.PRESETS[preset], keys or {})
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise CantTrain(str(error)) from error
     with db.write() as session:
         row = datasets.find(session, dataset)

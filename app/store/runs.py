@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.domain.errors import NotFound
-from app.store.tables import Run, Snapshot
+from app.store.tables import Job, Run, Snapshot
 
 
 def find(session: Session, id: int) -> Run:
@@ -21,6 +21,12 @@ def find(session: Session, id: int) -> Run:
 def of_dataset(session: Session, dataset_id: int) -> list[Run]:
     """The newest first."""
     return list(session.scalars(select(Run).where(Run.dataset_id == dataset_id).order_by(Run.id.desc())))
+
+
+def with_jobs(session: Session, dataset_id: int) -> list[tuple[Run, Job]]:
+    """Runs, the newest first, each with the job that trains it."""
+    query = select(Run, Job).join(Job, Job.id == Run.job_id).where(Run.dataset_id == dataset_id)
+    return [(run, job) for run, job in session.execute(query.order_by(Run.id.desc()))]
 
 
 def add_snapshot(

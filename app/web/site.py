@@ -18,7 +18,7 @@ from app.settings import Settings
 from app.store import jobs
 from app.store.db import open_database
 from app.store.tables import now
-from app.web import access, api, errors, media, pages, uploads
+from app.web import access, api, errors, media, pages, run_pages, uploads
 from app.web.api.models import Problem
 from app.web.templating import render
 
@@ -67,7 +67,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.thumbs = media.Cache()
     errors.install(app)
     app.add_middleware(access.Guard, settings=settings)
-    for router in (api.router, media.router, access.router, pages.router):
+    for router in (api.router, media.router, access.router, pages.router, run_pages.router):
         app.include_router(router)
     _add_reference(app)
 

@@ -1,0 +1,112 @@
+"""Runs as the JSON that pages and API both give out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.flows import options, runs
+from app.store import browse, datasets, jobs, samples
+from app.store import runs as rows
+from app.store.browse import Filter
+from app.store.datasets import iso
+from app.store.tables import Dataset, Job, Run
+from app.web import shapes
+
+Json = dict[str, Any]
+WORST = 24
+
+
+def short(dataset: str, row: Run, job: Job) -> Json:
+    """A run in a list; its figures once it has ended."""
+    result: Mapping[str, Any] = row.result or {}
+    judged = result.get("test") or result.get("val")
+    return {
+        "id": row.id,
+        "name": row.name,
+        "dataset": dataset,
+        "arm": row.arm,
+        "preset": "no_background" if row.config["ignore_background"] else "baseline",
+        "state": job.state,
+        "at": iso(row.at),
+        "actor": row.actor_name,
+        "job": job.id,
+        "done": job.done,
+        "total": job.total,
+        "message": job.message,
+        "error": job.error,
+        "reason": result.get("reason"),
+        "best_epoch": result.get("best_epoch"),
+        "seconds": result.get("seconds"),
+        "miou": judged["miou"] if judged else None,
+        "judged_on": None if judged is None else "test" if result.get("test") else "val",
+    }
+
+
+def of_dataset(session: Session, owner: Dataset) -> list[Json]:
+    return [short(owner.name, row, job) for row, job in rows.with_jobs(session, owner.id)]
+
+
+def of_one(session: Session, row: Run) -> Json:
+    return short(datasets.by_id(session, row.dataset_id).name, row, jobs.find(session, row.job_id or 0))
+
+
+def full(session: Session, home: Path, row: Run) -> Json:
+    """A run with all that is known of it so far; of one that trains, figures are those of its best epoch."""
+    owner = datasets.by_id(session, row.dataset_id)
+    job = jobs.find(session, row.job_id or 0)
+    snapshot = rows.find_snapshot(session, row.snapshot_id) if row.snapshot_id is not None else None
+    listed = datasets.classes(session, owner, snapshot.class_version if snapshot else None).as_json()
+    roles = {str(one["name"]): str(one["role"]) for one in listed}
+    said = runs.told(home, row.id)
+    result: Mapping[str, Any] = row.result or {}
+    best = runs.best(said.epochs)
+    val = result.get("val") or (best["val"] if best else None)
+    config = runs.config_of(home, row)
+    return short(owner.name, row, job) | {
+        "classes": [one for one in listed if one["role"] != "void"],
+        "config": config,
+        "changed": options.changed(config),
+        "snapshot": snapshot and {"id": snapshot.id, "hash": snapshot.hash, "counts": snapshot.counts},
+        "start": said.start and {name: value for name, value in said.start.items() if name != "config"},
+        "rate": said.rate,
+        "warnings": said.warnings,
+        "history": runs.curve(said.epochs),
+        "val": val and _figures(val, roles),
+        "test": result.get("test") and _figures(result["test"], roles),
+        "worst": pictured(session, owner, runs.worst(home, row.id, WORST)),
+        "strips": [{"epoch": epoch, "strips": strips} for epoch, strips in sorted(said.strips.items())],
+        "files": runs.files_of(home, row.id),
+        "lines": said.lines,
+    }
+
+
+def _figures(figures: Mapping[str, Any], roles: Mapping[str, str]) -> Json:
+    """Headline figures, each class's, and the confusion matrix: truth by prediction."""
+    classes = [{"name": name, **one} for name, one in figures["classes"].items()]
+    more = {name: figures.get(name) for name in ("loss", "boundary_f", "calibration_error", "confusion")}
+    return runs.headline(figures, roles) | more | {"classes": classes}
+
+
+def pictured(session: Session, owner: Dataset, found: Sequence[Mapping[str, Any]]) -> list[Json]:
+    """What names a sample by its key, with the sample as in a list; one that is gone is left out."""
+    ids = {one.key: one.id for one in samples.by_keys(session, owner.id, [one["key"] for one in found])}
+    wanted = [one for one in found if one["key"] in ids]
+    shown = shapes.rows(session, owner, browse.by_ids(session, owner.id, [ids[one["key"]] for one in wanted]), Filter())
+    by_id = {one["id"]: one for one in shown}
+    return [{**one, "sample": by_id[ids[one["key"]]]} for one in wanted if ids[one["key"]] in by_id]
+
+
+def training(session: Session, home: Path, owner: Dataset, like: Run | None = None) -> Json:
+    """What a training can be told, with values that suit the data set, or with those of the run ``like``."""
+    advice = options.advise(session, owner)
+    values = advice.values if like is None else like.config
+    return {
+        "presets": options.presets(),
+        "arms": options.arms(),
+        "keys": [asdict(one) for one in options.keys(values)],
+        "reasons": list(advice.reasons) if like is None else [],
+        "paces": runs.paces(session, home, owner.id),
+    }

@@ -1,0 +1,81 @@
+// The form of a training: presets fill keys in, only what differs from the preset is sent.
+
+import { post } from "./api.js";
+import { $, $$, data, fail } from "./ui.js";
+
+const { dataset, presets, keys, paces } = data();
+const form = $("#train");
+const defaults = Object.fromEntries(keys.map((one) => [one.key, one.default]));
+const preset = () => presets.find((one) => one.name === form.elements.preset.value);
+const field = (key) => $(`[data-key="${key}"]`, form);
+
+function read(node) {
+  switch (node.dataset.type) {
+    case "list": return $$("input:checked", node).map((box) => box.value);
+    case "boolean": return node.checked;
+    case "name": return node.value;
+    default: return Number(node.value);
+  }
+}
+
+function write(key, value) {
+  const node = field(key);
+  if (node.dataset.type === "boolean") node.checked = value;
+  else node.value = value;
+}
+
+const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+
+function config() {
+  const start = { ...defaults, ...preset().config };
+  const told = $$("[data-key]", form).map((node) => [node.dataset.key, read(node)]);
+  return Object.fromEntries(told.filter(([key, value]) => !same(value, start[key])));
+}
+
+// A preset sets its own keys, and those of the others go back to usual.
+for (const radio of $$("input[name=preset]", form)) {
+  radio.addEventListener("change", () => {
+    for (const other of presets) for (const key of Object.keys(other.config)) write(key, defaults[key]);
+    for (const [key, value] of Object.entries(preset().config)) write(key, value);
+    estimate();
+  });
+}
+
+// From the time that an epoch took in the most similar earlier run; work grows with the square of the width.
+function estimate() {
+  const epochs = read(field("epochs"));
+  const [model, width, versions, depth] = ["model", "width", "versions", "depth"].map((key) => read(field(key)));
+  const near = paces.filter((one) => one.model === model)
+    .sort((a, b) => Math.abs(Math.log(a.width / width)) + Math.abs(a.depth - depth) / 4 - Math.abs(Math.log(b.width / width)) - Math.abs(b.depth - depth) / 4)[0];
+  const node = $("#estimate");
+  if (!near) return (node.textContent = "How long it takes is known after the first epoch.");
+  const seconds = near.seconds * epochs * (width / near.width) ** 2 * ((1 + versions) / (1 + near.versions));
+  const said = seconds < 90 ? `${Math.max(1, Math.round(seconds))} s` : seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+  node.textContent = `About ${said} at most, judging by run ${near.run}; it stops earlier where nothing improves.`;
+}
+form.addEventListener("input", estimate);
+estimate();
+
+// A field that is out of bounds may be in a folded section: unfold it, so that the browser can point at it.
+form.addEventListener("invalid", (event) => {
+  const fold = event.target.closest("details");
+  if (fold) fold.open = true;
+}, true);
+
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const button = $("button[type=submit]", form);
+  const refused = $("#refused");
+  button.disabled = true;
+  refused.hidden = true;
+  try {
+    const { preset: chosen, arm, name } = form.elements;
+    const { run } = await post(`/datasets/${encodeURIComponent(dataset)}/runs`, { preset: chosen.value, arm: arm.value, name: name.value, config: config() });
+    location.href = `/d/${encodeURIComponent(dataset)}/runs/${run}`;
+  } catch (error) {
+    button.disabled = false;
+    refused.textContent = error.message;
+    refused.hidden = false;
+    fail(error);
+  }
+});
