@@ -16,7 +16,7 @@ from app.domain.formats.rle import Bool, Bounds, bounds_of
 _SHIFT = 16
 _ONE = 1 << _SHIFT
 _HALF = _ONE >> 1
-_FAR = 1 << 24
+_FAR = 1 << 18
 # A table of whole degrees in single precision, to seven decimals
 _SINE = np.round(np.sin(np.radians(np.arange(451))), 7).astype(np.float32).astype(np.float64)
 _OUTLINE_POINTS = 720

@@ -17,9 +17,11 @@ from app.domain.formats import rle
 from app.domain.formats.instances import compose as paint
 from app.domain.formats.polygon import BadPolygon, Points, points_of, polygon_bounds
 from app.domain.mask import Mask
+from app.domain.picture import MAX_PIXELS
 
 # CVAT keeps coordinates exactly, its exports round them to this many decimals before they draw.
 _DECIMALS = 2
+_FAR = 1e8
 _AREAS = frozenset(("mask", "polygon", "rectangle", "ellipse"))
 _WORDS = {"points": "point set"}
 
@@ -84,6 +86,8 @@ def compose(
 
     Raises UnknownLabels, and BadRle or BadPolygon for a shape that can't be drawn.
     """
+    if not 0 < height * width <= MAX_PIXELS:
+        raise rle.BadRle(f"a picture of {width} x {height} can't be held")
     ordered = sorted(shapes, key=lambda shape: shape.z_order)
     areas = [shape for shape in ordered if shape.kind in _AREAS]
     unknown = frozenset(shape.label for shape in areas) - ids.keys()
@@ -111,11 +115,9 @@ def bounds_of(shape: Shape, height: int, width: int, rule: EllipseRule) -> rle.B
         return rle.bounds_of(rle.cvat_decode(shape.points, height, width))
     if shape.kind == "polygon":
         return polygon_bounds(np.around(points_of(list(shape.points)), _DECIMALS), height, width)
-    if len(shape.points) != 4 or not np.isfinite([*shape.points, shape.rotation]).all():
-        raise BadPolygon(f"a {shape.kind} that isn't four finite numbers")
+    x, y, right, top = _four(shape)
     if shape.kind == "rectangle":
-        return polygon_bounds(_rectangle(shape), height, width)
-    x, y, right, top = shape.points
+        return polygon_bounds(_rectangle(x, y, right, top, shape.rotation), height, width)
     if rule is EllipseRule.DRAWN:
         return ellipse.drawn(x, y, right - x, y - top, shape.rotation, height, width)
     # What is kept of an ellipse there is its box
@@ -124,13 +126,24 @@ def bounds_of(shape: Shape, height: int, width: int, rule: EllipseRule) -> rle.B
     return ellipse.outlined(*middle, (high_x - low_x) / 2, (high_y - low_y) / 2, height, width)
 
 
-def _rectangle(shape: Shape) -> Points:
+def _four(shape: Shape) -> tuple[float, float, float, float]:
+    try:
+        values = np.array([*shape.points, shape.rotation], np.float64)
+    except (TypeError, ValueError, OverflowError):
+        values = np.zeros(0)
+    if values.size != 5 or not (np.abs(values) < _FAR).all():  # NaN too
+        raise BadPolygon(f"a {shape.kind} that isn't four numbers within reach of a picture")
+    x0, y0, x1, y1 = values[:4].tolist()
+    return x0, y0, x1, y1
+
+
+def _rectangle(x0: float, y0: float, x1: float, y1: float, degrees: float) -> Points:
     """Corners of a rectangle, turned around its middle."""
-    x0, y0, x1, y1 = np.around(np.array(shape.points, np.float64), _DECIMALS).tolist()
+    x0, y0, x1, y1 = np.around([x0, y0, x1, y1], _DECIMALS).tolist()
     corners = points_of([x0, y0, x1, y0, x1, y1, x0, y1])
-    if shape.rotation == 0:
+    if degrees == 0:
         return corners
-    angle, middle = np.radians(shape.rotation), np.array((x0 + (x1 - x0) / 2, y0 + (y1 - y0) / 2))
+    angle, middle = np.radians(degrees), np.array((x0 + (x1 - x0) / 2, y0 + (y1 - y0) / 2))
     x, y = (corners - middle).T
     turned = np.stack((np.cos(angle) * x - np.sin(angle) * y, np.sin(angle) * x + np.cos(angle) * y), axis=1)
     around: Points = np.around(turned + middle, _DECIMALS)

@@ -43,6 +43,16 @@ def server(url: str, **settings: object) -> Server:
 
 
 @contextmanager
+def patient(url: str) -> Iterator[Connection]:
+    """With the time that a large body takes."""
+    connection = Connection(server(url))
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+@contextmanager
 def connected(url: str, **settings: object) -> Iterator[Connection]:
     clock = Clock()
     connection = Connection(server(url, **settings), QUICK, sleep=clock.sleep, clock=clock)

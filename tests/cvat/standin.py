@@ -18,13 +18,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from tests.cvat import drawing, routes
+from tests.cvat import drawing, media, routes
 from tests.cvat.faults import WORDS, Fault, Plan
 from tests.cvat.schema import Schema, Unlawful, recorded_schema
 from tests.cvat.state import Refuse, Reply, Request, State
 from tests.shared import ROOT
 
-assert routes and drawing
+assert routes and drawing and media
 
 
 class Standin:

@@ -213,3 +213,30 @@ def test_a_foreign_archive_has_no_manifest(tmp_path: Path) -> None:
     (tmp_path / "remask-manifest.csv").write_text("frame,revision\na.png,x\n")
     with pytest.raises(BadArchive, match="take it as it was written"):
         read_manifest(open_source(tmp_path))
+
+
+WORDS = st.one_of(st.none(), st.integers(-2, 9), st.floats(), st.text(max_size=3))
+FIELDS = st.dictionaries(
+    st.sampled_from(
+        ["type", "label_id", "category_id", "image_id", "rle", "segmentation", "bbox", "points", "z_order"]
+    ),
+    st.one_of(WORDS, st.lists(WORDS, max_size=7), st.dictionaries(st.sampled_from(["counts", "size"]), WORDS)),
+)
+
+
+@settings(deadline=None)
+@given(annotations=st.lists(FIELDS, max_size=3), coco=st.booleans())
+def test_any_annotation_is_drawn_or_refused(
+    annotations: list[dict[str, object]], coco: bool, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    document: dict[str, object] = {**DATUMARO, "items": [{"id": "a", "annotations": annotations}]}
+    if coco:
+        images = [{"id": 1, "file_name": "a.png", "width": 8, "height": 6}]
+        document = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "rock"}]}
+    (folder / "default.json").write_text(json.dumps(document))
+    try:
+        for frame in read_archive(open_source(folder), {"a": (8, 6)}).frames():
+            compose(frame.shapes, {0: 1}, 6, 8, EllipseRule.DRAWN)
+    except RemaskError:
+        return

@@ -10,7 +10,7 @@ from app.cvat.errors import CvatError
 from app.domain.classes import ClassList, named
 from app.domain.mask import Mask
 from tests.cvat.faults import Fault, Plan
-from tests.cvat.journey import Batch, connected, pull, push, push_until_done, small_batch
+from tests.cvat.journey import Batch, connected, patient, pull, push, push_until_done, small_batch
 from tests.cvat.standin import running
 from tests.cvat.state import State
 
@@ -74,7 +74,7 @@ def test_folders_unicode_jobs_and_links() -> None:
 def test_a_large_map_of_255_classes(side: int) -> None:
     mask = (np.add.outer(np.arange(side) // 17, np.arange(side) // 13 * 5) % 255).astype(np.uint8)
     batch = Batch({"large.png": mask})
-    with running() as standin, connected(standin.url) as connection:
+    with running() as standin, patient(standin.url) as connection:
         push(connection, batch, ALL)
         assert same(pull(connection, batch, ALL), dict(batch.masks))
 

@@ -23,24 +23,24 @@ from app.cvat.archives.base import (
 from app.cvat.shapes import Shape
 from app.cvat.wire import LabelSpec
 from app.domain.formats import rle
-from app.domain.formats.coco import segmentation_bounds
+from app.domain.formats.coco import plain, segmentation_bounds
 
 PICTURES = "images/default/"
 
 
 def read(document: dict[str, Any], sizes: Mapping[str, Size]) -> Archive:
     """``document`` is checked already (``check_document``). Raises BadArchive."""
-    categories = [(one.get("id"), str(one.get("name", ""))) for one in document["categories"]]
+    categories = [(plain(one.get("id")), str(one.get("name", ""))) for one in document["categories"]]
     index = {token: number for number, (token, _) in enumerate(categories)}
     by_image: dict[Any, list[dict[str, Any]]] = {}
     for one in document["annotations"]:
-        by_image.setdefault(one.get("image_id"), []).append(one)
+        by_image.setdefault(plain(one.get("image_id")), []).append(one)
 
     def frames() -> Iterator[ArchiveFrame]:
         for number, image in enumerate(document["images"]):
             name = stem(str(image.get("file_name", "")))
             size = size_of(name, stated_size(image.get("width"), image.get("height")), sizes)
-            here = by_image.get(image.get("id"), [])
+            here = by_image.get(plain(image.get("id")), [])
             shapes = tuple(_shape(one, number, index, name, size) for one in here)
             yield ArchiveFrame(name, size, shapes)
 
@@ -48,7 +48,7 @@ def read(document: dict[str, Any], sizes: Mapping[str, Size]) -> Archive:
 
 
 def _shape(one: dict[str, Any], frame: int, labels: Mapping[Any, int], name: str, size: Size | None) -> Shape:
-    label = labels.get(one.get("category_id"))
+    label = labels.get(plain(one.get("category_id")))
     if label is None:
         raise BadArchive(f"{name}: an annotation of a category that the file doesn't list.")
     if one.get("segmentation"):
