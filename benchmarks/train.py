@@ -27,7 +27,7 @@ import torch
 
 from ml.config import make, resolve
 from ml.infer import autocast
-from ml.machine import fastest, images_per_second, timed
+from ml.machine import images_per_second, timed
 from ml.models import build, gigaflops
 from ml.report import Pace, silent
 from ml.snapshot import Class, Sample, read, write
@@ -58,8 +58,7 @@ def measured(name: str, seconds: float, keys: dict[str, Any]) -> dict[str, Any]:
         device = run.world.device
         side = run.pictures.cut(run.rows["train"][0])
         shape = (channels, *side)
-        settled, candidates = fastest(wanted, run.world, run.network, shape, len(CLASSES), 1e12)
-        run = Run(read(path), folder / "settled", resolve(settled, epochs=1000), None, silent)
+        settled = run.config
         eager = resolve(settled, precision="fp32", layout="contiguous")
         network = build(eager, channels, len(CLASSES))
         pace = Pace(silent, 1000, run.batches, every=1e9)
@@ -84,7 +83,7 @@ def measured(name: str, seconds: float, keys: dict[str, Any]) -> dict[str, Any]:
             "threads": settled.threads,
             "width": settled.width,
             "picked": f"{settled.precision} {settled.layout}",
-            "candidates": candidates,
+            "candidates": run.measured,
             "eager_fp32": round(rates[0], 1),
             "bare": round(rates[1], 1),
             "loop": round(rates[2], 1),

@@ -1,7 +1,10 @@
 """The machine that a run has: device, processes, threads, and which way of computing is fastest on it."""
 
+import ctypes
 import os
+import platform
 import shutil
+import sys
 import time
 from collections.abc import Callable
 from copy import deepcopy
@@ -18,6 +21,7 @@ from ml.infer import autocast, in_layout
 from ml.losses import Loss
 
 WORTH_MEASURING = 5_000_000  # pixels times epochs; below, a run is over before a measurement pays
+_TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # of glibc's malloc.h
 MEASURED = 131_072  # pixels of a measured batch
 WORTH_COMPILING = {"cpu": 3600.0, "cuda": 900.0}  # seconds of a run; compiling took up to 150 s and gained 1 to 5 %
 
@@ -57,10 +61,24 @@ def enter(config: Config) -> World:
         device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
         torch.cuda.set_device(device)
         torch.backends.cudnn.benchmark = True
+    elif device.type == "cpu":
+        keep_freed_memory()
     torch.set_num_threads(config.threads or (1 if size > 1 else default_threads()))
     if size > 1 and not dist.is_initialized():
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     return World(rank, size, device)
+
+
+def keep_freed_memory() -> None:
+    """Has glibc keep freed memory for the next batch, instead of giving it back and having it zeroed again.
+
+    That was 25 to 40 % of the time of a batch of 8 pictures of 480x360 on one core, for a quarter more memory. Other C
+    libraries are left as they are.
+    """
+    if sys.platform == "linux" and platform.libc_ver()[0] == "glibc":
+        options = ctypes.CDLL(None).mallopt
+        options(_MMAP_MAX, 0)
+        options(_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def leave() -> None:
@@ -169,9 +187,8 @@ def timed(what: Callable[[], object], device: torch.device) -> float:
 
 def in_config(network: nn.Module, config: Config) -> nn.Module:
     """The network with its weights in the memory layout of ``config``."""
-    if config.layout == "channels_last":
-        return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
-    return network
+    layout = torch.channels_last if config.layout == "channels_last" else torch.contiguous_format
+    return network.to(memory_format=layout)  # type: ignore[call-overload,no-any-return]
 
 
 def _halves(device: torch.device) -> list[str]:

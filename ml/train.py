@@ -73,11 +73,11 @@ class Run:
         torch.manual_seed(config.seed)
         self.network = build(config, self.pictures.channels, len(self.classes)).to(self.world.device)
         height, width = self.pictures.cut(max(self.rows["train"], key=lambda row: row.shape[0] * row.shape[1]))
-        measured: list[dict[str, Any]] = []
+        self.measured: list[dict[str, Any]] = []
         if stored is None:
             pixels = float(self.batches * config.batch * config.epochs * height * width)
             shape = (self.pictures.channels, height, width)
-            self.config, measured = fastest(config, self.world, self.network, shape, len(self.classes), pixels)
+            self.config, self.measured = fastest(config, self.world, self.network, shape, len(self.classes), pixels)
         if self.world.size > 1 and self.world.device.type == "cuda":
             self.network = nn.SyncBatchNorm.convert_sync_batchnorm(self.network)  # type: ignore[no-untyped-call]
         self.network = in_config(self.network, self.config)
@@ -102,7 +102,7 @@ class Run:
             samples={split: len(some) for split, some in self.rows.items()},
             oversampled=len(self.copied),
             batches=self.batches,
-            measured=measured,
+            measured=self.measured,
             epoch=self.epoch,
             config=self.config.as_json(),
         )
