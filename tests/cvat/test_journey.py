@@ -1,3 +1,5 @@
+from functools import cache
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -18,6 +20,7 @@ MASKS = array_shapes(min_dims=2, max_dims=2, max_side=9).flatmap(lambda shape: a
 ALL = ClassList(tuple(named(id, f"class {id}") for id in range(256)))
 
 
+@cache
 def undisturbed(whole: int = 100 << 20) -> int:
     """How many calls a push takes."""
     with running() as standin, connected(standin.url) as connection:
@@ -156,6 +159,21 @@ def test_pieces_go_on_where_they_broke(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_push_survives_any_fault_at_every_call_and_in_a_row(fault: Fault, times: int, whole: int) -> None:
     for nth in range(1, undisturbed(whole) + 1):
         journey_with(fault, nth, times, whole)
+
+
+@pytest.mark.parametrize("fault", [one for one in Fault if one is not Fault.HANG])
+def test_a_pull_gives_all_or_fails(fault: Fault) -> None:
+    """Never a part: what an answer lost on the way would look like shapes that a person erased."""
+    batch = small_batch()
+    with running() as standin, connected(standin.url) as connection:
+        push(connection, batch)
+        for nth in (1, 2):
+            standin.plan = Plan(len(standin.calls) + nth, fault, times=3)
+            try:
+                assert same(pull(connection, batch), dict(batch.masks))
+            except CvatError:
+                standin.plan = None
+                assert same(pull(connection, batch), dict(batch.masks))
 
 
 def test_and_a_server_that_hangs() -> None:
