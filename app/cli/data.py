@@ -11,7 +11,7 @@ from app.cli.shared import DatasetName, Json, open_data
 from app.domain.actor import person
 from app.domain.classes import parse_classes
 from app.domain.errors import NotFound
-from app.flows import demo, export, ingest
+from app.flows import export, ingest
 
 
 def import_(
@@ -89,7 +89,7 @@ def export_(
 
 
 def demo_(
-    dataset: Annotated[str, typer.Option(help="Name of the dataset.")] = demo.NAME,
+    dataset: Annotated[str, typer.Option(help="Name of the dataset.")] = "demo",
     seed: Annotated[int, typer.Option(min=0, help="Another seed draws another set.")] = 0,
     count: Annotated[int, typer.Option(min=40, max=100_000, help="Labelled samples to draw.")] = 600,
     json: Json = False,
@@ -98,6 +98,8 @@ def demo_(
 
     Example: remask demo && remask check demo
     """
+    from app.flows import demo  # what draws takes half a second to load
+
     settings, db = open_data()
     with console.progress(json) as progress:
         report = demo.run(

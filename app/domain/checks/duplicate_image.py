@@ -36,6 +36,7 @@ _AT_LEAST = 50
 # Copies whose masks differ in more than this share of the pixels are called conflicting; past the other it's plain.
 _CONFLICT = 0.02
 _PLAIN = 0.2
+_WORST = 0.9  # one of the two masks is right, so contamination comes before it
 
 
 @dataclass
@@ -134,7 +135,7 @@ def _judged(
 
 def _score(exact: bool, apart: float) -> float:
     base = 0.6 if exact else 0.5
-    return base + (1 - base) * min(1.0, apart / _PLAIN) if apart > _CONFLICT else base
+    return base + (_WORST - base) * min(1.0, apart / _PLAIN) if apart > _CONFLICT else base
 
 
 def _reason(exact: bool, near_too: bool, others: int, apart: float) -> str:

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from app.domain.classes import VOID_ID, Class, ClassList, Role, named, parse_classes
+from app.domain.classes import VOID_ID, Class, ClassList, Role, named, parse_classes, unnamed
 from app.domain.errors import Invalid, RemaskError
 from app.domain.formats.base import Refused
 from app.domain.formats.index import BINARY, Rgb, check_ids, pack, settle_binary
@@ -61,8 +61,12 @@ def fitted(table: Table, ids: set[int]) -> Table:
 
 def in_words_of(mask: Mask, table: Table, given: ClassList) -> Mask:
     """``mask`` with the table's ids turned into those of the same names in ``given``; as it is, where the two lists
-    have no name in common. Raises BadMask naming the classes that ``given`` lacks."""
+    have no name in common. A class that nobody named ("class 3") is the one of its id. Raises BadMask naming the
+    classes that ``given`` lacks."""
     same = {one.id: other.id for one in table.classes.classes if (other := given.by_name(one.name))}
+    same |= {
+        one.id: one.id for one in table.classes.classes if one.name == unnamed(one.id).name and one.id in given.ids
+    }
     if not same or (all(own == other for own, other in same.items()) and table.classes.ids <= same.keys()):
         return mask
     seen, where = np.unique(mask, return_inverse=True)
