@@ -63,7 +63,9 @@ def measured(name: str, seconds: float, keys: dict[str, Any]) -> dict[str, Any]:
         network = build(eager, channels, len(CLASSES))
         pace = Pace(silent, 1000, run.batches, every=1e9)
         turns: list[tuple[float, float, float]] = []
-        begin, epoch, memory = time.monotonic(), 0, 0
+        pace.begin(0)
+        run._train_epoch(0, pace)  # a warm-up
+        begin, epoch, memory = time.monotonic(), 1, 0
         while not turns or time.monotonic() - begin < seconds:
             pace.begin(epoch)
             loop = count / timed(partial(run._train_epoch, epoch, pace), device)
@@ -90,7 +92,7 @@ def measured(name: str, seconds: float, keys: dict[str, Any]) -> dict[str, Any]:
             "loop_over_bare": round(median(loop / bare for _, bare, loop in turns), 3),
             "loop_over_eager": round(median(loop / plain for plain, _, loop in turns), 2),
             "share_of_matmul": round(arithmetic / matmul_rate(settled.precision, device), 2),
-            "epochs": epoch,
+            "epochs": epoch - 1,
             "memory_grown_mb": round(grown / 1024, 1),
         }
 
