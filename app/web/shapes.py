@@ -89,7 +89,7 @@ def next_step(session: Session, row: Dataset, status: dict[str, int]) -> Json | 
     if any(job.kind == "check" and job.state not in jobs.ENDED for job in jobs.recent(session, row.id)):
         detail = "What they find shows here; the samples can be looked at already."
         return {"text": "The checks are running", "detail": detail, "label": "Look", "url": f"{base}/samples"}
-    for group in sorted(groups.of_dataset(session, row.id, flagged=True), key=lambda group: -group.size):
+    for group in groups.of_dataset(session, row.id, flagged=True):
         card = groups.card(session, group, shown=3)
         if card.open:
             return {
