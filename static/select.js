@@ -136,7 +136,7 @@ export function watchSelection({ dataset, params }) {
     const group = event.target.closest("[data-group-verb]");
     if (group) {
       const box = group.closest("[data-group]");
-      decide({ verb: group.dataset.groupVerb, group: Number(box.dataset.group) });
+      decide({ verb: group.dataset.groupVerb, group: Number(box.dataset.group), spare_one: "spareOne" in group.dataset });
     } else if (tile && event.target.closest("a") && (event.ctrlKey || event.metaKey || event.shiftKey)) {
       event.preventDefault();
       if (event.shiftKey && anchor?.isConnected) range(anchor, tile);

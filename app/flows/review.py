@@ -16,12 +16,16 @@ from app.store.tables import Sample
 
 @dataclass(frozen=True)
 class Selection:
-    """Which samples are decided: by id, by key, all of a group, or all that match a filter. Just one is given."""
+    """Which samples are decided: by id, by key, all of a group, or all that match a filter. Just one is given.
+
+    ``spare_one``: of a group all but the one that is worth most (decided by a person, else labelled, else the first).
+    """
 
     ids: Sequence[int] = ()
     keys: Sequence[str] = ()
     group: int | None = None
     filter: Filter | None = None
+    spare_one: bool = False
 
 
 @dataclass(frozen=True)
@@ -125,7 +129,8 @@ def _selected(session: Session, dataset_id: int, selection: Selection) -> list[S
     if selection.group is not None:
         if groups.find(session, selection.group).dataset_id != dataset_id:
             raise NotFound(f"There is no group {selection.group} in this dataset.")
-        return groups.members(session, selection.group)
+        members = groups.members(session, selection.group)
+        return _but_the_best(members) if selection.spare_one else members
     if selection.keys:
         found = {s.key: s for s in samples.by_keys(session, dataset_id, selection.keys)}
         if missing := [key for key in selection.keys if key not in found]:
@@ -137,3 +142,9 @@ def _selected(session: Session, dataset_id: int, selection: Selection) -> list[S
             raise NotFound(f"There is no sample with id {min(missing_ids)} in this dataset.")
         return by_id
     raise Invalid("Say which samples: ids, keys, a group or a filter.")
+
+
+def _but_the_best(members: Sequence[Sample]) -> list[Sample]:
+    left = [one for one in members if not one.excluded]
+    best = min(left, key=lambda one: (one.confirmed_id is None, one.current_id is None, one.id), default=None)
+    return [one for one in left if one is not best]

@@ -72,6 +72,15 @@ def test_a_whole_group_is_excluded_and_comes_back_as_one(db: Database, ids: list
     assert stands(db) == before
 
 
+def test_of_a_group_all_but_one_can_be_excluded(db: Database, ids: list[int]) -> None:
+    with db.read() as session:
+        group = groups.of_dataset(session, datasets.find(session, "mars").id)[0]
+    review.decide(db, "mars", Selection(ids=[ids[2]]), KEEP, BOB)
+    outcome = review.decide(db, "mars", Selection(group=group.id, spare_one=True), EXCLUDE, ADA)
+    assert [one.id for one in outcome.decided] == [ids[0], ids[1], ids[3]]
+    assert status(db, ids[2]) == "accepted"
+
+
 def test_taking_the_pending_mask_makes_it_current_and_corrected(db: Database, ids: list[int]) -> None:
     with db.read() as session:
         pending = revisions.of_sample(session, ids[4])[0]

@@ -75,6 +75,7 @@ class DecisionsIn(BaseModel):
     samples: list[RowId] | None = Field(None, max_length=200_000)
     keys: list[str] | None = Field(None, max_length=200_000)
     group: RowId | None = None
+    spare_one: bool = Field(False, description="Of a group: all but the one that is worth most.")
     filter: FilterIn | None = None
     checks: list[str] | None = Field(None, max_length=100, description="keep closes only these checks' flags.")
     expected: dict[RowId, int] | None = Field(
@@ -85,12 +86,14 @@ class DecisionsIn(BaseModel):
     def _one_selection(self) -> "DecisionsIn":
         if sum(one is not None for one in (self.samples, self.keys, self.group, self.filter)) != 1:
             raise ValueError("give just one of samples, keys, group and filter")
+        if self.spare_one and self.group is None:
+            raise ValueError("spare_one goes with a group")
         return self
 
     def selection(self) -> Selection:
         """Raises BadFilter."""
         chosen = self.filter.read() if self.filter is not None else None
-        return Selection(self.samples or (), self.keys or (), self.group, chosen)
+        return Selection(self.samples or (), self.keys or (), self.group, chosen, self.spare_one)
 
 
 def outcome(result: review.Outcome) -> Outcome:
