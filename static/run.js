@@ -120,6 +120,11 @@ function pace(rate) {
   $("#pace").textContent = `${number(rate.images_per_second)} images/s · at most ${minutes(rate.eta_seconds)} left`;
 }
 
+// Epochs may be over before the trainer has said a rate; then the last epoch tells.
+function paceOf({ epoch, images_per_second, seconds }) {
+  pace({ images_per_second, eta_seconds: seconds * (run.config.epochs - epoch - 1) });
+}
+
 const HEARD = {
   start: (event) => ($("#told").textContent = `Training on ${event.device}, ${number(event.parameters)} parameters.`),
   rate: pace,
@@ -138,6 +143,7 @@ const HEARD = {
     curves();
     classes();
     matrix().catch(fail);
+    paceOf(event);
     if (event.improved) best();
   },
   end: () => ($("#told").textContent = "Finished."),
@@ -218,5 +224,6 @@ curves();
 classes();
 matrix().catch(fail);
 strips();
-pace(run.rate);
+if (run.history.length) paceOf(run.history.at(-1));
+else pace(run.rate);
 if (going()) listen();
