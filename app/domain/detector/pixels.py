@@ -1,0 +1,49 @@
+"""How likely each single pixel is wrong: what the model, its segment and its image say, added up."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+from app.domain.detector.learned import FEWEST
+from app.domain.detector.predicted import F32, F64, I64, Bool
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """Some pixels of a trial: their surprise, the row of their segment (-1: none), and whether they were spoiled."""
+
+    surprise: F32
+    segment: I64
+    spoiled: Bool
+
+
+def evidence_of(surprise: F32, segment: I64, reading: F64, trust: float, image: float) -> F32:
+    """Surprise + trust x reading of the pixel's segment (-1: none) + the image's log odds, all in nats: (n,).
+
+    ``trust`` in [0, 1]: how much of practised errors reading finds in this set, beside what was learned from them.
+    """
+    of_segment = np.append(np.clip(reading, -3, 6), 0.0).astype(np.float32)[segment]
+    return surprise + np.float32(trust) * of_segment + np.float32(image)
+
+
+@dataclass(frozen=True)
+class PixelCurve:
+    """Evidence -> probability, strictly rising (Platt's sigmoid)."""
+
+    slope: float
+    bias: float
+    share: float
+
+    def chance(self, evidence: F32) -> F32:
+        out: F32 = (self.share / (1 + np.exp(-(self.slope * evidence + self.bias)))).astype(np.float32)
+        return out
+
+
+def pixel_curve(evidence: F64, spoiled: Bool, share: float) -> PixelCurve:
+    """From sampled pixels of spoiled masks; ``share`` of the masks are thought to have an error. Chance 0 where there
+    is too little to learn from, or where evidence speaks against itself."""
+    if int(spoiled.sum()) < FEWEST or int((~spoiled).sum()) < FEWEST:
+        return PixelCurve(1.0, 0.0, 0.0)
+    model = LogisticRegression(C=100.0).fit(evidence[:, None], spoiled)
+    return PixelCurve(max(0.0, float(model.coef_[0, 0])), float(model.intercept_[0]), share)
