@@ -7,6 +7,7 @@ import typer
 
 from app.cli import console, data, review, server, training
 from app.domain.errors import RemaskError
+from app.store.db import trouble
 
 app = typer.Typer(
     name="remask",
@@ -41,6 +42,12 @@ def main() -> None:
         sys.exit(1)
     except OSError as error:
         console.fail(f"{error.filename or 'A file'}: {error.strerror or error}.")
+        sys.exit(1)
+    except Exception as error:
+        sentence = trouble(error)
+        if sentence is None:
+            raise
+        console.fail(sentence)
         sys.exit(1)
 
 

@@ -147,7 +147,7 @@ def _outcome(flow: Callable[[], Result]) -> tuple[str, Result | None, str | None
     except Cancelled:
         return "cancelled", None, None
     except RemaskError as error:
-        return "failed", None, str(error)
+        return "failed", error.facts, str(error)
     except Exception as error:
         log.error("a job failed\n%s", traceback.format_exc())
         return "failed", None, f"Something went wrong that shouldn't have ({type(error).__name__}); the log has more."

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,7 +61,10 @@ def work(settings: Settings, db: Database, until_stdin_closes: bool) -> None:
     else:
         signal.signal(signal.SIGINT, lambda *_: stop.set())
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    with _only_one(settings.home / "worker.lock", f"Another worker has the data folder {settings.home}."):
+    # A server's own worker waits for the one of a server that has just been stopped.
+    patience = 10.0 if until_stdin_closes else 0.0
+    sentence = f"Another worker has the data folder {settings.home}."
+    with _only_one(settings.home / "worker.lock", sentence, patience):
         jobs.work(db, settings, stop)
         # As if killed: a job under way isn't waited for, nor ended wrongly; the next worker goes on with it.
         os._exit(0)
@@ -72,13 +76,19 @@ def _stop_at_end_of_stdin(stop: threading.Event) -> None:
 
 
 @contextmanager
-def _only_one(path: Path, sentence: str) -> Iterator[None]:
-    """Hold a lock that the system lets go of when this process ends, however it ends."""
+def _only_one(path: Path, sentence: str, patience: float = 0.0) -> Iterator[None]:
+    """Hold a lock that the system lets go of when this process ends, however it ends. Raises InUse with ``sentence``
+    where somebody holds it for ``patience`` seconds more."""
+    deadline = time.monotonic() + patience
     with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise InUse(sentence) from error
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError as error:
+                if time.monotonic() >= deadline:
+                    raise InUse(sentence) from error
+                time.sleep(0.1)
         yield
 
 

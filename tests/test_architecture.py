@@ -16,7 +16,7 @@ MAY = {
     "app.web": {"app.domain", "app.store", "app.flows", "app.jobs"},
     "app.cli": {"app.domain", "app.store", "app.flows", "app.jobs", "app.serving"},
     "app.serving": {"app.domain", "app.store", "app.jobs", "app.web"},
-    "app.__main__": {"app.domain", "app.cli"},
+    "app.__main__": {"app.domain", "app.store", "app.cli"},
     "app.settings": set[str](),
     "app.paths": set[str](),
 }

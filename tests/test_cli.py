@@ -102,6 +102,33 @@ def test_a_users_error_is_one_sentence_and_exit_code_1(remask: Run, npz: Path, t
     assert out.read_text() == "mine"
 
 
+def test_trouble_with_the_machine_is_a_sentence(remask: Run, npz: Path, tmp_path: Path) -> None:
+    home = tmp_path / "data"
+    home.mkdir()
+    (home / "remask.sqlite").write_bytes(b"no database" * 100)
+    assert "database can't be used" in remask("status", "mars", code=1).stderr
+    classes = tmp_path / "classes.csv"
+    classes.write_bytes(b"id,name\n0,caf\xe9\n")
+    (home / "remask.sqlite").unlink()
+    assert "UTF-8" in remask("import", npz, "--classes", classes, code=1).stderr
+
+
+def test_a_setting_that_cannot_be_taken_is_named(remask: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REMASK_PORT", "99999")
+    assert "REMASK_PORT" in remask("status", "mars", code=1).stderr
+
+
+def test_a_report_is_given_when_nothing_could_be_read(remask: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    for name in ("a.png", "b\x1b[31m.png"):
+        (folder / name).write_bytes(b"no picture")
+    done = remask("import", folder, "--json", code=1)
+    report = json_of(done)
+    assert (report["imported"], {one["file"] for one in report["refused"]}) == (0, {"a.png", "b\x1b[31m.png"})
+    assert "\x1b" not in remask("import", folder, code=1).stderr
+
+
 def test_wrong_usage_is_exit_code_2(remask: Run) -> None:
     remask("nonsense", code=2)
     remask("import", code=2)

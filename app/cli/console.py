@@ -1,6 +1,7 @@
 """What the command line shows: results for people or machines, a progress bar, one sentence on failure."""
 
 import json
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -18,13 +19,22 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 BAR_AFTER_SECONDS = 1.0
 
 
+# Control characters and those that turn the writing direction, which a stranger's file name may hold.
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def plain(text: str) -> str:
+    """``text`` with what would act on a terminal written out."""
+    return _UNPRINTABLE.sub(lambda found: found.group().encode("unicode_escape").decode(), text)
+
+
 def say(text: str) -> None:
-    """A line for a person; what comes from data is never taken for markup."""
-    out.print(text, markup=False)
+    """A line for a person; what comes from data is never taken for markup, nor for a command to the terminal."""
+    out.print(plain(text), markup=False)
 
 
 def fail(text: str) -> None:
-    err.print(text, markup=False)
+    err.print(plain(text), markup=False)
 
 
 def dump(value: Any) -> None:

@@ -9,9 +9,10 @@ import typer
 from app.cli import console
 from app.cli.shared import DatasetName, Json, open_data
 from app.domain.actor import person
-from app.domain.classes import parse_classes
+from app.domain.classes import InvalidClasses, parse_classes
 from app.domain.errors import NotFound
 from app.flows import export, ingest
+from app.flows.report import NothingToImport, Report
 
 
 def import_(
@@ -30,33 +31,20 @@ def import_(
     if classes is not None:
         if not classes.is_file():
             raise NotFound(f"There is no class list at {classes}.")
-        listed = parse_classes(classes.read_text(encoding="utf-8-sig"))
-    with console.progress(json) as progress:
-        report = ingest.run(
-            db,
-            path,
-            dataset or name_for(path),
-            person(settings.reviewer),
-            format=format,
-            classes=listed,
-            progress=progress,
-        )
+        try:
+            listed = parse_classes(classes.read_text(encoding="utf-8-sig"))
+        except UnicodeDecodeError as error:
+            raise InvalidClasses(f"{classes} isn't UTF-8 text; save it as CSV UTF-8.") from error
+    who, name = person(settings.reviewer), name_for(path) if dataset is None else dataset
+    try:
+        with console.progress(json) as progress:
+            report = ingest.run(db, path, name, who, format=format, classes=listed, progress=progress)
+    except NothingToImport as error:
+        if json:
+            console.dump(error.facts)
+        raise
     if json:
-        console.dump(
-            {
-                "dataset": report.dataset,
-                "format": report.format,
-                "import": report.import_id,
-                "imported": report.imported,
-                "unlabeled": report.unlabeled,
-                "repeated": report.repeated,
-                "pending": report.pending,
-                "overlapped": report.overlapped,
-                "ignored": report.ignored,
-                "refused": [{"file": one.file, "reason": one.reason} for one in report.refused],
-                "seconds": report.seconds,
-            }
-        )
+        console.dump(report.as_json())
         return
     console.say(sentence(report))
     for one in report.refused[:20]:
@@ -116,7 +104,7 @@ def name_for(path: Path) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", path.resolve().stem).strip("-._")[:64] or "data"
 
 
-def sentence(report: ingest.Report) -> str:
+def sentence(report: Report) -> str:
     parts = [f"{report.imported} samples imported into {report.dataset} in {report.seconds:.1f} s"]
     for count, what in (
         (report.unlabeled, "without a mask"),

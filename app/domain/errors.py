@@ -1,11 +1,14 @@
 """Errors a person can cause: one sentence that says what to do, one HTTP status each."""
 
+from typing import Any
+
 
 class RemaskError(Exception):
     """A user's error. ``str(error)`` is one sentence for the person; ``status`` its HTTP status."""
 
     status = 400
     title = "Bad request"
+    facts: dict[str, Any] | None = None  # what a program may want to know besides the sentence
 
 
 class NotFound(RemaskError):

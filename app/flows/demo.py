@@ -7,6 +7,7 @@ from app.domain import demo
 from app.domain.actor import Actor
 from app.flows import ingest
 from app.flows.progress import Progress, quiet
+from app.flows.report import Report
 from app.store.db import Database
 
 NAME = "demo"
@@ -21,7 +22,7 @@ def run(
     seed: int = 0,
     count: int = 600,
     progress: Progress = quiet,
-) -> ingest.Report:
+) -> Report:
     """Generate and import ``count`` labelled samples and a tenth as many unlabelled ones.
 
     The truth (sample, kind of fault, group) is written to ``demo-truth.csv`` in the data folder.

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy.orm import Session
@@ -16,6 +15,7 @@ from app.domain.formats.source import Source, open_source
 from app.domain.mask import Mask, class_counts, decode_ids, pixel_hash
 from app.domain.status import Status
 from app.flows.progress import Progress, quiet
+from app.flows.report import NothingToImport, Report
 from app.store import blobs, datasets, imports, jobs, rasters, revisions, samples, standing
 from app.store.db import Database
 from app.store.tables import Import, Sample
@@ -25,27 +25,6 @@ CHUNK_BYTES = 64 << 20
 MAX_KEY = 1024
 DOCUMENTS = ("*.json", "*.xml", "*.txt", "*.csv", "*.yaml", "*.yml")
 MAX_DOCUMENT = 256 << 20
-
-
-class NothingToImport(Invalid):
-    """The source holds no picture that could be read."""
-
-
-@dataclass
-class Report:
-    """What came of an import. Every file that was not taken is in ``refused`` with the reason."""
-
-    dataset: str
-    format: str
-    import_id: int = 0
-    imported: int = 0
-    unlabeled: int = 0
-    repeated: int = 0
-    pending: int = 0
-    overlapped: int = 0
-    refused: list[Refused] = field(default_factory=list)
-    ignored: list[str] = field(default_factory=list)
-    seconds: float = 0.0
 
 
 def run(
@@ -133,8 +112,7 @@ class _Ingest:
         """Close the report; ask for the checks where something came in. Raises NothingToImport."""
         report = self.report
         if not report.import_id:
-            why = f" {report.refused[0].file}: {report.refused[0].reason}." if report.refused else ""
-            raise NothingToImport(f"There is no picture in {self._label} that can be read.{why}")
+            raise NothingToImport(self._label, report)
         report.seconds = round(seconds, 3)
         with self._db.write() as session:
             row = session.get_one(Import, report.import_id)

@@ -6,7 +6,7 @@ from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.orm import Session
 
 from app.domain.errors import RemaskError
@@ -75,6 +75,14 @@ def open_database(path: Path) -> Database:
 def is_locked(error: BaseException) -> bool:
     """Whether this is the database saying that another writer holds it for longer than we wait."""
     return isinstance(error, OperationalError) and "locked" in str(error.orig)
+
+
+def trouble(error: BaseException) -> str | None:
+    """A sentence for what the machine keeps the database from doing: a full disk, a folder that can't be written to, a
+    file that is damaged. None for any other error."""
+    if isinstance(error, OperationalError) or type(error) is DatabaseError:
+        return f"The database can't be used: {error.orig}. Make room, give access or restore a backup, then try again."
+    return None
 
 
 def _engine(url: str) -> Engine:

@@ -21,8 +21,9 @@ Verb = Literal["keep", "exclude", "include", "restore", "reject"]
 
 @dataclass(frozen=True)
 class Wish:
-    """What is to be done to each sample. ``checks``: keep closes only these checks' flags (None: all);
-    ``group``: only the flags of this group; ``revision``: the one that restore and reject are about."""
+    """What is to be done to each sample. ``keep`` leaves it in the set as it is, or takes it back in; ``checks``: it
+    closes only these checks' flags (None: all); ``group``: only the flags of this group. ``revision``: the one that
+    restore and reject are about, or that keep has to find current."""
 
     verb: Verb
     checks: frozenset[str] | None = None
@@ -46,6 +47,8 @@ def apply(session: Session, batch: Batch, sample: Sample, wish: Wish) -> Decisio
                 raise Conflict("it is excluded already" if sample.excluded else "it isn't excluded")
             sample.excluded = wish.verb == "exclude"
         case "keep":
+            if wish.revision not in (None, sample.current_id):
+                raise Conflict(f"revision {wish.revision} isn't its current mask")
             _keep(session, sample, wish, decision.before)
             decision.revision_id = sample.current_id
         case "restore":
@@ -159,8 +162,10 @@ def _keep(session: Session, sample: Sample, wish: Wish, before: dict[str, Any]) 
     if wish.checks is not None:
         query = query.where(Flag.check.in_(wish.checks))
     flags = list(session.scalars(query))
-    if not flags and (sample.current_id is None or sample.confirmed_id == sample.current_id):
+    decided = sample.current_id is None or sample.confirmed_id == sample.current_id
+    if not flags and decided and not sample.excluded:
         raise Conflict("there is nothing left to keep")
+    sample.excluded = False
     before["flags"] = {str(flag.id): flag.state for flag in flags}
     for flag in flags:
         flag.state = "kept"

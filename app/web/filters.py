@@ -1,13 +1,16 @@
 """The filter in a URL: the same names on the grid, on a sample's page and in the API."""
 
 import math
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import Depends, Query
 
+from app.domain.checks.registry import CHECKS
 from app.domain.errors import Invalid
+from app.domain.splits import HELD_OUT, SHARES
 from app.domain.status import Status
-from app.store.browse import Filter
+from app.store.browse import SORTS, Filter
 
 
 class BadFilter(Invalid):
@@ -33,6 +36,10 @@ def read_filter(
     statuses = tuple(one for part in status or () for one in part.split(",") if one)
     if unknown := set(statuses) - set(Status):
         raise BadFilter(f"Status {sorted(unknown)[0]!r} is none of {', '.join(Status)}.")
+    checks = [one.name for one in CHECKS]
+    _among(check, "check", checks)
+    _among(sort, "sort", [*SORTS, *checks])
+    _among(split, "split", [*SHARES, HELD_OUT, "none"])
     low, high = _share(min, "min"), _share(max, "max")
     if (low is not None or high is not None) and not check:
         raise BadFilter("min and max need a check whose score they are about.")
@@ -49,6 +56,11 @@ def read_filter(
         flagged={"": None, "0": False, "false": False}.get(flagged, True),
         sort=sort or "worst",
     )
+
+
+def _among(value: str, name: str, known: Sequence[str]) -> None:
+    if value and value not in known:
+        raise BadFilter(f"{name} {value[:80]!r} is none of {', '.join(known)}.")
 
 
 Filters = Annotated[Filter, Depends(read_filter)]

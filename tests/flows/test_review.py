@@ -101,6 +101,22 @@ def test_restoring_another_samples_revision_is_refused(db: Database, ids: list[i
     assert "not of this sample" in outcome.refused[0].reason
 
 
+def test_keeping_takes_an_excluded_sample_back_in(db: Database, ids: list[int]) -> None:
+    before = stands(db)
+    review.decide(db, "mars", Selection(ids=[ids[0]]), EXCLUDE, ADA)
+    review.decide(db, "mars", Selection(ids=[ids[0]]), KEEP, ADA)
+    assert status(db, ids[0]) == "accepted"
+    review.undo_last(db, "mars", ADA)
+    assert status(db, ids[0]) == "excluded"
+    review.undo_last(db, "mars", ADA)
+    assert stands(db) == before
+
+
+def test_keeping_a_mask_that_is_not_the_current_one_is_refused(db: Database, ids: list[int]) -> None:
+    outcome = review.decide(db, "mars", Selection(ids=[ids[0]]), Wish("keep", revision=99_999), ADA)
+    assert "isn't its current mask" in outcome.refused[0].reason
+
+
 def test_a_stale_decision_is_refused_and_nothing_is_overwritten(db: Database, ids: list[int]) -> None:
     with db.read() as session:
         seen = samples.find(session, ids[0]).version

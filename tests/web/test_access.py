@@ -167,6 +167,9 @@ def test_our_own_faults_show_no_traceback(
         f"datasets/mars/flags?after={1 << 63}",
         "datasets/mars/flags?limit=0",
         "datasets/mars/histogram?check=shared_mask&bins=0",
+        "datasets/mars/samples?sort=%27;drop%20table%20sample",
+        "datasets/mars/samples?split=%F0%28",
+        "datasets/mars/samples?check=no_such",
     ],
 )
 def test_senseless_numbers_and_cursors_are_refused_in_words(reader: TestClient, path: str) -> None:
@@ -179,8 +182,6 @@ def test_senseless_numbers_and_cursors_are_refused_in_words(reader: TestClient, 
     "path",
     [
         "datasets/mars/samples?q=%25_%5C",
-        "datasets/mars/samples?sort=%27;drop%20table%20sample",
-        "datasets/mars/samples?split=%F0%28",
     ],
 )
 def test_strange_text_finds_nothing(reader: TestClient, path: str) -> None:
@@ -188,6 +189,16 @@ def test_strange_text_finds_nothing(reader: TestClient, path: str) -> None:
     assert answer.status_code == 200, answer.text
     found = answer.json()
     assert (found["samples"] if isinstance(found, dict) else found) == []
+
+
+@pytest.mark.parametrize("path", ["decisions", "status"])
+def test_half_a_surrogate_pair_is_no_key(reader: TestClient, path: str) -> None:
+    answer = reader.post(
+        f"{A}/datasets/mars/{path}",
+        content=b'{"verb": "keep", "keys": ["\\ud800"]}',
+        headers={"Content-Type": "application/json"},
+    )
+    assert (answer.status_code, "Unicode" in answer.json()["detail"]) == (422, True)
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,7 @@ def test_histogram_counts_scores(reader: TestClient) -> None:
     narrowed = reader.get(f"{MARS}/histogram", params={"check": "shared_mask", "group": group, "bins": 10}).json()
     assert sum(narrowed["counts"]) == 4
     assert reader.get(f"{MARS}/histogram").status_code == 422
-    assert reader.get(f"{MARS}/histogram", params={"check": "no_such"}).status_code == 404
+    assert reader.get(f"{MARS}/histogram", params={"check": "no_such"}).status_code == 422
 
 
 def test_one_sample_in_full(reader: TestClient) -> None:

@@ -16,7 +16,7 @@ from app.store.decisions import Wish
 from app.store.tables import Dataset
 from app.web import errors, shapes
 from app.web.api import samples as samples_api
-from app.web.api.models import Outcome, Refused, Standing
+from app.web.api.models import Key, Outcome, Refused, Standing
 from app.web.deps import MAX_ID, DatasetName, Db, Id, Reviewer
 from app.web.filters import read_filter
 
@@ -73,7 +73,7 @@ class DecisionsIn(BaseModel):
 
     verb: Literal["keep", "exclude", "include"]
     samples: list[RowId] | None = Field(None, max_length=200_000)
-    keys: list[str] | None = Field(None, max_length=200_000)
+    keys: list[Key] | None = Field(None, max_length=200_000)
     group: RowId | None = None
     spare_one: bool = Field(False, description="Of a group: all but the one that is worth most.")
     filter: FilterIn | None = None

@@ -1,8 +1,8 @@
 """Shapes that several nouns of the API share."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from app.domain.classes import Role
 from app.domain.status import Status
@@ -13,6 +13,18 @@ FAILURES: dict[int | str, dict[str, Any]] = {
         "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
 }
+
+
+def _storable(text: str) -> str:
+    """JSON can say what is no text: half of a surrogate pair, which no database stores."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("is no valid Unicode") from None
+    return text
+
+
+Key = Annotated[str, AfterValidator(_storable)]
 
 
 class Problem(BaseModel):

@@ -14,6 +14,7 @@ from app.domain.status import WHY, Status
 from app.store import samples
 from app.store.db import Database
 from app.store.tables import Sample
+from app.web.api.models import Key
 from app.web.deps import Db, Owner, Read
 
 router = APIRouter(tags=["status"])
@@ -37,7 +38,7 @@ class StatusList(BaseModel):
 
 
 class Keys(BaseModel):
-    keys: list[str] = Field(max_length=100_000, examples=[["training_set/00062"]])
+    keys: list[Key] = Field(max_length=100_000, examples=[["training_set/00062"]])
 
 
 class StatusOfKeys(StatusList):
