@@ -9,6 +9,7 @@ import numpy as np
 from app.domain.classes import ClassList
 from app.domain.detector import overview
 from app.domain.detector.expect import Expected, Tally
+from app.domain.detector.foreign import Belonging, belonging_of, describe
 from app.domain.detector.ground import ground_of
 from app.domain.detector.judge import PARTS, SCORES, Judges, Verdict, learn_judges
 from app.domain.detector.learned import ONE_THREAD, Curve, curve_of_odds, curve_within
@@ -28,13 +29,15 @@ from app.domain.detector.predicted import (
     scene_of,
 )
 from app.domain.detector.rank import Ranking, ranking_of
-from app.domain.detector.region import Region
+from app.domain.detector.region import Reason, Region, region_of
 from app.domain.detector.trial import Record, record_of, trial_of
 
 PIXELS = 120  # sampled of each trial
 LEAST_SPOILED = 12.0
 FEW = 400  # masks of practice that a small set gets by more copies of each
 PRACTISED = SCORES.index("practised")
+PLAIN, DISAGREEMENT = (overview.NAMES.index(name) for name in ("plainness", "disagreement"))
+MOSTLY = 0.6  # a mask from which the model differs in more than this is wrong as a whole
 
 Stream = Callable[[], Iterable[Predicted]]
 
@@ -72,6 +75,7 @@ class Fitted:
     segments: Curve
     pixels: PixelCurve
     trust: float
+    belonging: Belonging
     least: float
 
     def score(self, predicted: Predicted) -> ImageScore:
@@ -80,8 +84,11 @@ class Fitted:
         trial = trial_of(ground, places_of(predicted.given, self.channels), self.expected, self.channels.void)
         with ONE_THREAD.limit(limits=1):
             verdict = self.judges.verdict(part_of(predicted), trial.disagreements, trial.segments, trial.overview)
-        plainness = float(trial.overview[overview.NAMES.index("plainness")])
-        score = self.ranking.of(verdict.scores, plainness)
+        score = self.ranking.of(verdict.scores, float(trial.overview[PLAIN]))
+        differs = float(trial.overview[DISAGREEMENT])
+        oddness, foreign = self.belonging.score(describe(ground), differs)
+        if foreign:
+            score = 1 - (1 - score) / 4
         probability = float(self.images.chance(np.array([score]))[0])
         # A region is wrong if its mask is, and then if it is the region.
         chances = (
@@ -89,12 +96,17 @@ class Fitted:
             probability * self.segments.chance(verdict.segments),
         )
         regions = regions_of(ground, trial, chances, self.channels, self.least)
+        if probability >= self.least and (foreign or differs > MOSTLY):
+            reason = Reason.FOREIGN if foreign else Reason.WHOLE
+            whole = region_of(np.ones(predicted.given.shape, np.bool_), reason, None, None, probability)
+            regions = [whole, *regions]
         image = float(verdict.scores[PRACTISED])
         evidence = evidence_of(trial.laid.surprise, trial.segments.labels - 1, verdict.reading, self.trust, image)
-        pixel_map = self.pixels.chance(evidence)
-        return ImageScore(
-            score, probability, tuple(regions), pixel_map, dict(zip(SCORES, verdict.scores.tolist(), strict=True))
-        )
+        parts = dict(zip(SCORES, verdict.scores.tolist(), strict=True)) | {
+            "plainness": float(trial.overview[PLAIN]),
+            "foreign": oddness,
+        }
+        return ImageScore(score, probability, tuple(regions), self.pixels.chance(evidence), parts)
 
 
 def part_of(predicted: Predicted) -> int:
@@ -128,14 +140,13 @@ class Detector:
             ]
         given = [(record, verdict) for record, verdict in verdicts if not record.family]
         spoiled = [(record, verdict) for record, verdict in verdicts if record.family]
-        plain = overview.NAMES.index("plainness")
         ranking = ranking_of(
             _table([verdict.scores for _, verdict in given]), _table([verdict.scores for _, verdict in spoiled]),
-            [record.family for record, _ in spoiled], np.array([record.overview[plain] for record, _ in given], float),
+            [record.family for record, _ in spoiled], np.array([record.overview[PLAIN] for record, _ in given], float),
         )  # fmt: skip
 
         def ranks(of: list[tuple[Record, Verdict]]) -> F64:
-            return np.array([ranking.of(verdict.scores, float(record.overview[plain])) for record, verdict in of])
+            return np.array([ranking.of(verdict.scores, float(record.overview[PLAIN])) for record, verdict in of])
 
         images, share = curve_of_odds(ranks(given), ranks(spoiled))
         reading, practised = ranking.weights[SCORES.index("reading")], ranking.weights[PRACTISED]
@@ -163,6 +174,10 @@ class Detector:
             ),
             pixel_curve(_joined(evidence), _all([record.pixels.spoiled for record, _ in spoiled]), share),
             trust,
+            belonging_of(
+                [record.description for record, _ in given],
+                [float(record.overview[DISAGREEMENT]) for record, _ in given],
+            ),
             self.least,
         )
 
@@ -190,19 +205,20 @@ class Detector:
                 continue
             rng = np.random.default_rng(own)
             ground = ground_of(scene_of(predicted, channels))
+            description = describe(ground)
             mask = places_of(predicted.given, channels)
             if other is not None and other.shape != mask.shape:
                 rows, columns = (np.arange(n) * m // n for n, m in zip(mask.shape, other.shape, strict=True))
                 other = other[np.ix_(rows, columns)]
             trial = trial_of(ground, mask, expected, channels.void)
-            yield record_of(trial, np.zeros(mask.shape, np.bool_), "", rng, PIXELS, part_of(predicted))
+            yield record_of(trial, description, np.zeros(mask.shape, np.bool_), "", rng, PIXELS, part_of(predicted))
             plan = drawn(mask, channels.void, other)
             for _ in range(max(self.copies, min(6, -(-FEW // count)))):
                 changed, family = spoil(plan, rng, self.without)
                 spoiled = changed != mask
                 if spoiled.sum() >= LEAST_SPOILED * ground.unit**2:
                     trial = trial_of(ground, changed, expected, channels.void)
-                    yield record_of(trial, spoiled, family, rng, PIXELS, part_of(predicted))
+                    yield record_of(trial, description, spoiled, family, rng, PIXELS, part_of(predicted))
             if rng.random() < 0.3:  # not the neighbour: frames of one film share their masks
                 other = mask
 

@@ -52,7 +52,7 @@ def ground_of(scene: Scene) -> Ground:
 @dataclass(frozen=True)
 class Laid:
     """A mask laid over a scene: ``surprise``, its ``excess`` over what is usual there and the same ``scaled`` by its
-    spread; ``distance`` to the given boundary; colours (channels + 1, 1|3) of each class where mask and model agree,
+    spread; ``distance`` to the given boundary; colours (channels + 1, 3) of each class where mask and model agree,
     NaN where they hardly do; ``agreed``: how many pixels those are."""
 
     mask: I64
@@ -67,7 +67,7 @@ class Laid:
 
 
 def colours_of(ground: Ground, labels: I64, count: int, pixels: F64) -> F64:
-    """Mean colour of each label, (count, 1|3)."""
+    """Mean colour of each label, (count, 3)."""
     image = ground.scene.image
     held = np.maximum(pixels, 1)
     return np.stack([total(labels, count, image[:, :, c]) / held for c in range(image.shape[2])], axis=1)

@@ -73,9 +73,9 @@ def share_of(unlabelled: F64, practised: F64) -> float:
     """The estimated share pi of the unlabelled that are wrong; 0 where there is too little to tell."""
     if len(unlabelled) < FEWEST or len(practised) < FEWEST:
         return 0.0
-    # Tails of at least a twentieth of the practised, and a few, so that the least ratio isn't chance.
+    # Tails of at least a quarter of the practised: further out only the crudest of them are left.
     ordered = np.sort(practised)
-    cuts = ordered[: max(1, len(ordered) - max(10, len(ordered) // 20))]
+    cuts = ordered[: max(1, len(ordered) - max(10, len(ordered) // 4))]
     tail_practised = 1 - np.searchsorted(ordered, cuts) / len(ordered)
     above = len(unlabelled) - np.searchsorted(np.sort(unlabelled), cuts)
     return float(min(1.0, ((above + 1) / (len(unlabelled) + 1) / tail_practised).min()))

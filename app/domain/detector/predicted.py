@@ -93,7 +93,7 @@ class Scene:
     """What stays the same of a sample while its mask is tried in many forms.
 
     ``chance`` (H, W, C) float32, normalised, at least LEAST; ``log`` its logarithm; ``top`` the likeliest channel;
-    ``image`` (H, W, 1|3) float32 in [0, 1].
+    ``image`` (H, W, 3) float32 in [0, 1].
     """
 
     chance: F32
@@ -125,8 +125,8 @@ def scene_of(predicted: Predicted, channels: Channels) -> Scene:
     top = chance.argmax(axis=2)
     best = np.take_along_axis(log, top[:, :, None], axis=2)[:, :, 0]
     shown = to_display(predicted.image)
-    image: F32 = (shown if shown.ndim == 3 else shown[:, :, None])[:, :, :3].astype(np.float32) / np.float32(255)
-    return Scene(chance, log, top, best, image)
+    image = shown[:, :, :3] if shown.ndim == 3 else np.repeat(shown[:, :, None], 3, axis=2)
+    return Scene(chance, log, top, best, image.astype(np.float32) / np.float32(255))
 
 
 def places_of(given: Mask, channels: Channels) -> I64:

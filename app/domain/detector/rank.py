@@ -17,6 +17,7 @@ from app.domain.detector.predicted import F64
 
 # Families that any score finds tell nothing about a score.
 _EASY = {"foreign"}
+_SOFT = 0.03
 _APART, _RARE, _GAIN = 1.6, 0.08, 10.0
 
 
@@ -30,10 +31,12 @@ class Ranking:
     manner: float
 
     def of(self, scores: F64, plainness: float) -> float:
-        """In [0, 1], 1 = worst: the weighed mean of the places that the scores take among those of the set."""
+        """In [0, 1], 1 = worst: from the places that the scores take among those of the set, as in Fisher's method: the
+        weighed mean of -log(share of the set that is as bad or worse), so that one very bad score counts most."""
         places = [_place(column, value) for column, value in zip(self.reference.T, scores, strict=True)]
-        weights = np.append(self.weights, self.manner)
-        return float(np.average([*places, _place(self.plain, plainness)], weights=weights))
+        ranked = np.array([*places, _place(self.plain, plainness)])
+        stretched = np.log((1 + _SOFT) / (1 + _SOFT - ranked)) / np.log((1 + _SOFT) / _SOFT)
+        return float(np.average(stretched, weights=np.append(self.weights, self.manner)))
 
 
 def _place(ordered: F64, value: float) -> float:

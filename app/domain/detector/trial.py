@@ -48,12 +48,15 @@ class Record:
     segments: Segments
     segment_wrong: Bool
     overview: F32
+    description: F64
     pixels: Sampled
     family: str
     part: int
 
 
-def record_of(trial: Trial, spoiled: Bool, family: str, rng: np.random.Generator, pixels: int, part: int) -> Record:
+def record_of(
+    trial: Trial, description: F64, spoiled: Bool, family: str, rng: np.random.Generator, pixels: int, part: int
+) -> Record:
     some = rng.integers(0, spoiled.size, pixels)
     found, segments = trial.disagreements, trial.segments
 
@@ -69,6 +72,7 @@ def record_of(trial: Trial, spoiled: Bool, family: str, rng: np.random.Generator
         replace(segments, labels=none),
         half(segments.labels, segments.pixels),
         trial.overview,
+        description,
         sampled,
         family,
         part,

@@ -162,11 +162,30 @@ def test_odd_sets_are_scored_all_the_same(made: Made, kinds: int) -> None:
 def test_pictures_of_many_sizes_and_kinds_go_together() -> None:
     first, second = make(20, shape=(40, 30)), make(20, shape=(33, 64), seed=1)
     colour = second.changed(
-        lambda one: replace(one, key="b" + one.key, image=np.repeat(one.image[:, :, None], 1, axis=2))
+        lambda one: replace(one, key="b" + one.key, image=np.repeat(one.image[:, :, None], 3, axis=2))
     )
     both = [*first.samples, *colour.samples]
     fitted = Detector(classes(3)).fit(lambda: iter(both))
     assert len({fitted.score(one).pixel_map.shape for one in both}) == 2
+
+
+def test_a_foreign_picture_is_called_one() -> None:
+    made = make(60, bad=0, noise=0.3)
+    rng = np.random.default_rng(1)
+    strange = [
+        replace(
+            one, key=f"f{i}", image=rng.integers(0, 2, one.given.shape).astype(np.uint8) * 255,
+            given=np.ones_like(one.given), probabilities=rng.dirichlet((1, 1, 1), one.given.shape),
+        )
+        for i, one in enumerate(made.samples[:3])
+    ]  # fmt: skip
+    both = [*made.samples, *strange]
+    fitted = Detector(classes(3)).fit(lambda: iter(both))
+    scores = [fitted.score(one) for one in both]
+    odd = [one.parts["foreign"] for one in scores]
+    assert min(odd[60:]) > max(odd[:60])
+    assert [one.score for one in scores[60:]] > [0.7] * 3
+    assert all(one.regions[0].reason is Reason.FOREIGN for one in scores[60:] if one.probability >= 0.1)
 
 
 def test_a_set_without_predictions_is_refused() -> None:
