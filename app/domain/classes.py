@@ -52,6 +52,8 @@ class ClassList:
                 raise InvalidClasses(f"Class id {one.id} is outside 0..65535.")
             if one.id in seen_ids or one.name in seen_names:
                 raise InvalidClasses(f"Class {one.id} ({one.name}) is listed twice; give each id and name once.")
+            if re.search("[\0\ud800-\udfff]", one.name):
+                raise InvalidClasses(f"The name of class {one.id} holds characters that are not valid; write it again.")
             if not re.fullmatch(r"#[0-9a-f]{6}", one.colour):
                 raise InvalidClasses(f"Colour {one.colour!r} of class {one.name} is not of the form #rrggbb.")
             seen_ids.add(one.id)
@@ -146,11 +148,20 @@ def named(id: int, name: str, rgb: tuple[int, int, int] | None = None, role: Rol
 def parse_classes(text: str) -> ClassList:
     """A class list from a CSV (header: id,name,role,colour) or a JSON list of the same fields.
 
-    Role and colour may be left out. Raises InvalidClasses naming the line that can't be read.
+    Role and colour may be left out; a CSV may have semicolons, as European spreadsheets write it. Raises InvalidClasses
+    naming the line that can't be read.
     """
+    text = text.removeprefix("\ufeff")
     try:
-        rows = json.loads(text) if text.lstrip().startswith(("[", "{")) else list(csv.DictReader(io.StringIO(text)))
-    except json.JSONDecodeError as error:
+        if text.lstrip().startswith(("[", "{")):
+            rows = json.loads(text)
+        else:
+            rows = list(csv.DictReader(io.StringIO(text), delimiter=delimiter_of(text)))
+    except csv.Error as error:
+        raise InvalidClasses(f"The class list is not valid CSV: {error}.") from error
+    except RecursionError:
+        raise InvalidClasses("The class list is not valid JSON: nested too deeply.") from None
+    except ValueError as error:
         raise InvalidClasses(f"The class list is not valid JSON: {error}.") from error
     if isinstance(rows, dict):
         rows = rows.get("classes", [])
@@ -160,6 +171,12 @@ def parse_classes(text: str) -> ClassList:
     if not classes:
         raise InvalidClasses("The class list is empty; it needs a line of id,name,role,colour for each class.")
     return ClassList(tuple(classes), guessed=False)
+
+
+def delimiter_of(text: str) -> str:
+    """What parts the cells of a CSV, by its header: a semicolon where there is one and no comma."""
+    header = text.lstrip().partition("\n")[0]
+    return ";" if ";" in header and "," not in header else ","
 
 
 def _parse_row(row: object, line: int) -> Class:

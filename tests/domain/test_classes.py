@@ -74,6 +74,14 @@ def test_role_and_colour_may_be_left_out() -> None:
     assert unnamed(5).name == "class 5"
 
 
+def test_semicolons_and_a_byte_order_mark_are_a_spreadsheets_csv() -> None:
+    classes = parse_classes("\ufeffid;name;role;colour\r\n0;soil, loose;background;#000000\r\n1;rock;;#FF0000\r\n")
+    assert [(one.id, one.name, one.role, one.colour) for one in classes.classes] == [
+        (0, "soil, loose", Role.BACKGROUND, "#000000"),
+        (1, "rock", Role.FOREGROUND, "#ff0000"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -88,6 +96,10 @@ def test_role_and_colour_may_be_left_out() -> None:
         ("id,name\n1,a\n2,a\n", "twice"),
         ("id,name\n70000,a\n", "70000"),
         ("id,name,colour\n1,a,red\n", "#rrggbb"),
+        ('[{"id": 1, "name": "\\ud800"}]', "not valid"),
+        ('[{"id": 1, "name": "a\\u0000"}]', "not valid"),
+        ("[" * 100_000, "nested too deeply"),
+        ("id,name\n1," + "a" * 200_000, "not valid CSV"),
     ],
 )
 def test_a_list_that_cannot_be_is_refused(text: str, said: str) -> None:

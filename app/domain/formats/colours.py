@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from app.domain.classes import VOID_ID, Class, ClassList, Role, named, parse_classes, unnamed
+from app.domain.classes import VOID_ID, Class, ClassList, Role, delimiter_of, named, parse_classes, unnamed
 from app.domain.errors import Invalid, RemaskError
 from app.domain.formats.base import Refused
 from app.domain.formats.index import BINARY, Rgb, check_ids, pack, settle_binary
@@ -139,7 +139,10 @@ def _listed(file: str, text: str) -> Table:
 
 def _csv(file: str, text: str) -> Table:
     """A CSV with a header: our own class list, name,r,g,b, or "Pixel Value",Class."""
-    reader = csv.reader(io.StringIO(text))
+    try:
+        reader = iter(list(csv.reader(io.StringIO(text), delimiter=delimiter_of(text))))
+    except csv.Error as error:
+        raise BadTable(f"is no CSV that can be read: {error}") from error
     header = [word.strip().lower() for word in next(reader, [])]
     at = {kind: next((i for i, word in enumerate(header) if word in words), None) for kind, words in _COLUMNS.items()}
     if at["name"] is None:

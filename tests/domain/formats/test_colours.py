@@ -35,6 +35,8 @@ def table(file: str, text: str) -> Table:
         ("class_dict.csv", "name,r,g,b\nSky,128,128,128\nRoad way,0,1,255\n"),
         ("colormap.csv", "Red, Green, Blue, Class\n128, 128, 128, Sky\n0, 1, 255, Road way\n"),
         ("classes.csv", "id,name,role,colour\n0,Sky,foreground,#808080\n1,Road way,foreground,#0001ff\n"),
+        ("classes.csv", "\ufeffid;name;role;colour\r\n0;Sky;foreground;#808080\r\n1;Road way;foreground;#0001ff\r\n"),
+        ("class_dict.csv", "name;r;g;b\nSky;128;128;128\nRoad way;0;1;255\n"),
         (
             "dataset_meta.json",
             json.dumps({"label_map": {"0": "Sky", "1": "Road way"}, "segmentation_colors": [SKY, ROAD]}),
