@@ -11,9 +11,11 @@ from typing import Protocol
 
 from app.domain.classes import ClassList
 from app.domain.errors import Invalid
-from app.domain.formats.source import Source
+from app.domain.formats.source import Source, escaped
 from app.domain.mask import Mask
 from app.domain.picture import Picture
+
+_LONGEST = 300  # characters of a refused file's name
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,12 @@ class Refused:
 
     file: str
     reason: str
+
+    def __post_init__(self) -> None:
+        """Any text from a file fits in: what can't be stored is escaped, a name without end is shortened."""
+        file = escaped(self.file)
+        object.__setattr__(self, "file", file if len(file) <= _LONGEST else f"{file[: _LONGEST - 1]}…")
+        object.__setattr__(self, "reason", escaped(self.reason))
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.domain.errors import Invalid
-from app.domain.formats.source import BROKEN, BadSource, Source, ZipSource
+from app.domain.formats.source import BROKEN, BadArchive, BadSource, Source, ZipSource
 from app.domain.picture import MAX_PIXELS
 
 # An array is streamed, so it may be far bigger than a file that is read whole.
@@ -50,7 +50,10 @@ class Array:
 
 def open_archive(source: Source, file: str, stack: ExitStack) -> ZipSource:
     """The .npz as an archive, closed with ``stack``. Raises BadSource."""
-    archive = ZipSource(_seekable(source, file, stack), file, _MAX_ARRAY)
+    try:
+        archive = ZipSource(_seekable(source, file, stack), file, _MAX_ARRAY)
+    except BadArchive as error:
+        raise BadSource(error.reason) from error
     stack.callback(archive.close)
     return archive
 
@@ -96,6 +99,23 @@ def read_header(archive: ZipSource, entry: str) -> Array:
     if fortran and len(shape) > 1:
         raise BadArray("is stored in Fortran order, rows are not together; save it through np.ascontiguousarray")
     return Array(entry, shape, dtype, offset)
+
+
+def check_sound(archive: ZipSource, array: Array) -> None:
+    """Unpack all of an entry, a piece at a time, against its checksum and length, before any row of it is believed.
+
+    Raises BadArray. zipfile compares the CRC-32 at the very end of an entry alone.
+    """
+    held = 0
+    try:
+        with archive.open(array.entry) as stream:
+            while piece := stream.read(1 << 20):
+                held += len(piece)
+    except BROKEN as error:
+        why = "bad CRC-32" if "CRC" in str(error) else str(error)
+        raise BadArray(f"is damaged ({why}); get the file again") from error
+    if held != archive.size(array.entry):
+        raise BadArray("is damaged (shorter than the archive says); get the file again")
 
 
 def rows_of(archive: ZipSource, array: Array) -> Iterator[Row]:

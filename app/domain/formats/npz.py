@@ -5,7 +5,7 @@ Image and mask arrays are read side by side; memory holds one row of each.
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from app.domain.classes import VOID_ID, ClassList
 from app.domain.formats.base import Expected, Found, Ignored, Labelled, Read, Refused
 from app.domain.formats.colours import Meaning, read_table
 from app.domain.formats.image_files import is_image
-from app.domain.formats.npy import Array, BadArray, Row, open_archive, read_header, rows_of
+from app.domain.formats.npy import Array, BadArray, Row, check_sound, open_archive, read_header, rows_of
 from app.domain.formats.source import BadSource, Source, ZipSource
 from app.domain.formats.splits import split_of
 from app.domain.mask import BadMask, as_mask
@@ -45,7 +45,8 @@ def detect(source: Source) -> bool:
 def read(source: Source, classes: ClassList | None) -> Iterator[Read]:
     """Every row of every array of a known name; row i of `training_set` has the key ``training_set/00062``.
 
-    Arrays of unknown names are reported as ignored; pickles, Fortran order and headers that lie are refused by name.
+    Arrays of unknown names are reported as ignored; damaged ones, pickles, Fortran order and headers that lie are
+    refused by name.
     """
     (file,) = source.match("*.npz")
     with ExitStack() as stack:
@@ -63,11 +64,15 @@ def read(source: Source, classes: ClassList | None) -> Iterator[Read]:
             except BadArray as error:
                 yield Refused(f"{file}/{entry.removesuffix('.npy')}", str(error))
         parts: list[Part] = []
+        damaged: list[Refused] = []
         for found in _parts(file, arrays):
             if isinstance(found, Part):
-                parts.append(found)
+                parts += _sound(archive, file, found, damaged)
             else:
                 yield found
+        yield from damaged
+        if not parts and damaged:
+            return
         if not parts:
             held = ", ".join(f"{one.name} {one.shape}" for one in arrays) or "no array that can be read"
             yield Refused(file, f"holds no training_set, images or X array of rows of images; it holds {held}")
@@ -82,6 +87,20 @@ def read(source: Source, classes: ClassList | None) -> Iterator[Read]:
         yield Expected(sum(part.images.shape[0] for part in parts))
         for part in parts:
             yield from _samples(archive, file, part, meaning)
+
+
+def _sound(archive: ZipSource, file: str, part: Part, damaged: list[Refused]) -> list[Part]:
+    """``part`` without what is damaged, which goes into ``damaged``: images whose masks are broken are unlabelled."""
+    whole: list[Array] = []
+    for array in (part.images, *([part.masks] if part.masks else [])):
+        try:
+            check_sound(archive, array)
+            whole.append(array)
+        except BadArray as error:
+            damaged.append(Refused(f"{file}/{array.name}", str(error)))
+    if part.images not in whole:
+        return []
+    return [part if part.masks is None or part.masks in whole else replace(part, masks=None)]
 
 
 def _role(name: str) -> tuple[str, str | None]:

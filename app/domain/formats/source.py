@@ -28,13 +28,29 @@ class BadSource(Invalid):
     """A path or archive that can't be read at all."""
 
 
+class BadArchive(BadSource):
+    """A file that should be a zip and isn't; ``reason`` is the same without the file's name."""
+
+    def __init__(self, label: str, error: Exception) -> None:
+        why = "one of its names is not valid Unicode" if isinstance(error, UnicodeError) else str(error).rstrip(".")
+        self.reason = f"not a zip that can be read ({why})"
+        super().__init__(f"{escaped(label)} is {self.reason}.")
+
+
+def escaped(text: str) -> str:
+    """``text`` as one that can be stored and shown: half characters and zeros become ``\\udcff`` and ``\\x00``."""
+    return text.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 class Source(ABC):
     """A tree of files with POSIX names, sorted. ``refused`` names entries that were left out, with the reason."""
 
     def __init__(self, label: str, names: list[str], refused: list[tuple[str, str]]) -> None:
-        self.label = label
-        self.names = sorted(name for name in names if not _hidden(name))
-        self.refused = refused
+        self.label = escaped(label)
+        bad = [name for name in names if escaped(name) != name]
+        self.names = sorted(name for name in set(names).difference(bad) if not _hidden(name))
+        self.refused = [(escaped(name), reason) for name, reason in refused]
+        self.refused += [(escaped(name), "a name that is not valid Unicode") for name in bad]
         self._set = frozenset(self.names)
 
     def __contains__(self, name: str) -> bool:
@@ -116,7 +132,7 @@ class ZipSource(Source):
         try:
             self._zip = zipfile.ZipFile(path)
         except BROKEN as error:
-            raise BadSource(f"{label} is not a zip that can be read: {error}.") from error
+            raise BadArchive(label, error) from error
         refused: list[tuple[str, str]] = []
         self._entries: dict[str, zipfile.ZipInfo] = {}
         for entry in self._zip.infolist():
@@ -166,7 +182,7 @@ def open_source(path: Path) -> Source:
     if path.is_dir():
         return FolderSource(path)
     if not path.is_file():
-        raise NotFound(f"There is no file or folder at {path}.")
+        raise NotFound(f"There is no file or folder at {escaped(str(path))}.")
     if zipfile.is_zipfile(path) and path.suffix.lower() != ".npz":
         return ZipSource(path)
     classes = path.with_suffix(".classes.csv")  # what our own export lays beside an .npz

@@ -251,11 +251,44 @@ def test_a_damaged_archive_gives_reasons_and_true_rows_only(at: int, value: int)
         warnings.simplefilter("ignore")
         found = take(bytes(data))
     assert found
+    for key, one in samples(found).items():
+        assert np.array_equal(one.picture.pixels, stack[int(key[-5:]), 0])
+        assert one.mask is not None and np.array_equal(one.mask, stack[int(key[-5:]), 1])
+
+
+def damaged(arrays: Arrays, name: str) -> bytes:
+    """An uncompressed archive with one bit of the last row of an array turned."""
+    data = bytearray(saved(arrays, compressed=False))
+    start = data.index(name.encode())
+    at = data.index(arrays[name].tobytes(), start) + arrays[name].nbytes - 1
+    data[at] ^= 1
+    return bytes(data)
+
+
+def test_nothing_of_a_damaged_array_is_kept() -> None:
+    rows = np.random.default_rng(3).integers(0, 5, (40, 2, 30, 30), np.uint8)
+    arrays = {"training_set": rows, "test_set": rows[:4, 0]}
+    found = take(damaged(arrays, "training_set"))
+    assert list(samples(found)) == [f"test_set/{row:05d}" for row in range(4)]
+    said = refusals(found)
+    assert list(said) == ["set/x.npz/training_set"]
+    assert said["set/x.npz/training_set"].startswith("is damaged (bad CRC-32)")
+
+
+def test_images_whose_masks_are_damaged_are_unlabelled() -> None:
+    rng = np.random.default_rng(4)
+    images, masks = rng.integers(0, 255, (9, 8, 8), np.uint8), rng.integers(0, 5, (9, 8, 8), np.uint8)
+    arrays = {"images": images, "masks": masks, "X": images + 1, "y": masks + 1}
+    got = take(damaged(arrays, "masks"))
+    assert list(refusals(got)) == ["set/x.npz/masks"]
+    assert all((one.mask is None) == key.startswith("images") for key, one in samples(got).items())
+    assert len(samples(got)) == 18
+    assert not samples(take(damaged({"images": images}, "images")))
 
 
 def test_a_truncated_archive_is_refused() -> None:
     data = saved({"images": np.zeros((2, 5, 6))})
-    assert "not a zip" in refusals(take(data[:200]))["set/x.npz"]
+    assert refusals(take(data[:200])) == {"set/x.npz": "not a zip that can be read (File is not a zip file)"}
 
 
 def test_what_is_npz(tmp_path: Path) -> None:

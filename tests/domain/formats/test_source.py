@@ -1,6 +1,7 @@
 """Sources: folders and zips from strangers; names can't climb out, nothing is read past a bound."""
 
 import io
+import os
 import zipfile
 from pathlib import Path
 
@@ -91,6 +92,26 @@ def test_names_that_lead_out_are_refused(name: str) -> None:
     assert [reason for _, reason in source.refused] == ["a name that leads out of the archive"]
 
 
+def test_names_that_are_not_unicode_are_refused_escaped(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"x")
+    try:
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\xfe.png")).write_bytes(b"x")
+    except OSError:
+        pytest.skip("this file system takes Unicode names alone")
+    source = open_source(tmp_path)
+    assert source.names == ["a.png"]
+    assert source.refused == [("\\udcff\\udcfe.png", "a name that is not valid Unicode")]
+    alone = FolderSource(tmp_path, "\udcff\udcfe.png")
+    assert (alone.names, alone.label) == ([], "\\udcff\\udcfe.png")
+
+
+def test_a_zip_with_such_a_name_says_so() -> None:
+    data = zipped([("ö.png", b"x")]).getvalue().replace("ö".encode(), b"\xff\xfe")
+    with pytest.raises(BadSource) as caught:
+        ZipSource(io.BytesIO(data), "up.zip")
+    assert str(caught.value) == "up.zip is not a zip that can be read (one of its names is not valid Unicode)."
+
+
 def test_links_encrypted_entries_and_second_entries_are_refused() -> None:
     archive = zipped([("a.png", b"x")])
     with zipfile.ZipFile(archive, "a") as more:
@@ -156,8 +177,9 @@ def test_a_damaged_zip_gives_a_reason(at: int, value: int) -> None:
 def test_what_is_no_zip_says_so(tmp_path: Path) -> None:
     path = tmp_path / "a.zip"
     path.write_bytes(b"PK\x03\x04 nothing")
-    with pytest.raises(BadSource, match=r"a\.zip is not a zip"):
+    with pytest.raises(BadSource) as caught:
         ZipSource(path)
+    assert str(caught.value) == "a.zip is not a zip that can be read (File is not a zip file)."
     path.write_bytes(zipped([("a.txt", b"x")]).getvalue())
     source = open_source(path)
     assert source.names == ["a.txt"]
