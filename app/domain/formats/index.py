@@ -1,13 +1,15 @@
 """Masks in image files: index and palette images hold class ids, RGB ones colours that a table turns into ids."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from app.domain.classes import ClassList, named
+from app.domain.errors import RemaskError
 from app.domain.formats.image_files import single
+from app.domain.formats.source import Source
 from app.domain.mask import BadMask, Mask, as_mask
 from app.domain.picture import BadPicture, open_image
 
@@ -18,6 +20,8 @@ Colours = Mapping[int, int]
 # Masks of 0 and 255 alone are read as these two.
 BINARY = ClassList((named(0, "background"), named(1, "foreground")))
 _ON = 255
+_BLURRED = ("JPEG", "MPO")
+_COLOUR_MODES = ("RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV")
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ class Drawn:
 def open_mask(data: bytes) -> Drawn:
     """The mask in the bytes of an image file. Raises BadPicture or BadMask with the reason."""
     image = single(open_image(data))
-    if image.format in ("JPEG", "MPO") or (image.format == "WEBP" and data[12:16] == b"VP8 "):
+    if image.format in _BLURRED or (image.format == "WEBP" and data[12:16] == b"VP8 "):
         raise BadMask(f"a {image.format} mask is not exact (its packing blurs class ids); save masks as PNG")
     png = image.format == "PNG"
     if png and data[24] == 16 and data[25] & 2:
@@ -63,6 +67,18 @@ def open_mask(data: bytes) -> Drawn:
     return Drawn(packed[:, :, 0] << 16 | packed[:, :, 1] << 8 | packed[:, :, 2], True, False)
 
 
+def any_index(source: Source, names: Iterable[str]) -> bool:
+    """Whether any of these mask files holds class ids rather than colours, as their headers tell."""
+    for name in names:
+        try:
+            with open_image(source.read(name)) as image:
+                if image.mode not in _COLOUR_MODES and image.format not in _BLURRED:
+                    return True
+        except RemaskError:
+            continue  # refused by name when its turn comes
+    return False
+
+
 def to_ids(drawn: Drawn, colours: Colours | None) -> Mask:
     """Class ids of a mask, by ``colours`` where it is coloured; without them, a gray RGB image holds ids.
 
@@ -72,7 +88,7 @@ def to_ids(drawn: Drawn, colours: Colours | None) -> Mask:
         return as_mask(drawn.values)
     if colours is None:
         if not drawn.gray:
-            raise BadMask("colour-coded, unlike the masks seen first, and no colour map says what its colours mean")
+            raise BadMask("colour-coded, unlike the other masks, and no colour map says what its colours mean")
         return as_mask(drawn.values.astype(np.uint32) & 255)
     seen, where = np.unique(drawn.values, return_inverse=True)
     unknown = [hex_of(int(one)) for one in seen if int(one) not in colours]

@@ -14,7 +14,7 @@ from app.domain.errors import RemaskError
 from app.domain.formats.base import Expected, Found, Ignored, Labelled, Read, Refused, UnknownColours
 from app.domain.formats.colours import Meaning, Table, fitted, read_table
 from app.domain.formats.image_files import is_image, read_picture, size_mismatch
-from app.domain.formats.index import Colours, hex_of, open_mask, pack, to_ids
+from app.domain.formats.index import Colours, any_index, hex_of, open_mask, pack, to_ids
 from app.domain.formats.layout import Pair, lay_out
 from app.domain.formats.source import Source
 from app.domain.formats.splits import lists_of
@@ -50,7 +50,8 @@ def detect(source: Source) -> bool:
 def read(source: Source, classes: ClassList | None) -> Iterator[Read]:
     """Every image with its mask, or without one; masks of no image, and pairs that don't fit, are refused by name.
 
-    Raises UnknownColours before the first sample where masks are coloured and nothing says what the colours mean.
+    Raises UnknownColours before the first sample where all masks are coloured and nothing says what the colours mean;
+    beside index masks coloured ones are refused by name.
     """
     layout = lay_out([name for name in source.names if is_image(name)], lists_of(source))
     table, unread = read_table(source)
@@ -100,7 +101,12 @@ def _settle(source: Source, masks: list[str], table: Table | None, given: ClassL
             gray = gray and drawn.gray
             seen = {value & 255 for value in seen} if drawn.gray else set()
         ids |= seen
-    colours = _colours(coloured, gray, table, given)
+    try:
+        colours = _colours(coloured, gray, table, given)
+    except UnknownColours:
+        if not any_index(source, masks):
+            raise
+        colours = None
     if table is not None:
         table = fitted(table, ids)
         if given is not None and colours is not None and not table.colours:

@@ -20,7 +20,7 @@ from app.domain.formats.base import Expected, Found, Labelled, Read, Refused, Un
 from app.domain.formats.colours import Table, in_words_of, read_table
 from app.domain.formats.frames import BadDocument, Frames, clean, ignored, wrapper
 from app.domain.formats.image_files import is_image, size_mismatch
-from app.domain.formats.index import Rgb, check_ids, hex_of, open_mask, pack, to_ids
+from app.domain.formats.index import Rgb, any_index, check_ids, hex_of, open_mask, pack, to_ids
 from app.domain.formats.source import Source
 from app.domain.formats.splits import split_of
 from app.domain.picture import open_image
@@ -117,6 +117,7 @@ def _settle(
 ) -> tuple[ClassList | None, Rules]:
     """The source's classes, and how its masks are read. Raises UnknownColours."""
     seen: set[int] = set()
+    void = False
     first = palette = ""
     for name in masks[:: max(1, len(masks) // _LOOKED_AT)]:
         try:
@@ -127,8 +128,9 @@ def _settle(
         if drawn.coloured:
             seen |= {int(colour) for colour in np.unique(drawn.values)[:_NAMED]}
             first = first or name
-        elif _is_voc_palette(data):
-            palette = name
+            continue
+        void = void or bool((drawn.values == VOID_ID).any())
+        palette = palette or (name if _is_voc_palette(data) else "")
     standard = _standard()
     colours = None
     if seen:
@@ -136,16 +138,19 @@ def _settle(
         tables = [table.colours if table else {}, standard.colours, listed]
         whole = [{pack(_BORDER): VOID_ID, **one} for one in tables if one]
         colours = whole[0] if table and table.colours else next((one for one in whole if seen <= one.keys()), None)
-        if colours is None:
+        if colours is None and not any_index(source, masks):
             raise UnknownColours([hex_of(colour) for colour in sorted(seen)], first)
     own = table
     if own is None and (palette or (colours or {}).get(pack(voc_colour(1))) == 1):
         own = standard
-    if own is not None:
-        own = replace(own, classes=own.classes.with_ids([VOID_ID]))
+    if own is None:
+        return None, Rules(colours, None, given, given)
+    void = void or any(colours is not None and colours.get(colour) == VOID_ID for colour in seen)
+    found = own.classes.with_ids([VOID_ID] if void else [])
+    own = replace(own, classes=own.classes.with_ids([VOID_ID]))  # 255 may still come in a mask not looked at
     if given is not None:
         return None, Rules(colours, own if table else None, given, given)
-    return own.classes if own else None, Rules(colours, None, None, own.classes if own and table else None)
+    return found, Rules(colours, None, None, own.classes if table else None)
 
 
 def _standard() -> Table:

@@ -16,10 +16,11 @@ from app.domain.exports import coco, folder, npz, voc
 from app.domain.exports.base import About, Exported, Write
 from app.domain.mask import as_mask
 from app.domain.picture import Picture
-from tests.domain.exports.samples import imported, same_masks
+from tests.domain.exports.samples import ABOUT, gray, imported, same_masks, unlabelled
 
 _NAMES = st.text("abcXYZ019 äß_-.", max_size=8).map(lambda name: f"k{' '.join(name.split())}k")
-_KEYS = st.builds("sol{}/{}".format, st.integers(0, 3), _NAMES)
+_FOLDERS_OF_KEYS = st.sampled_from(("sol0", "sol1", "training_set", "test_set", "val_day", "deep/training_set"))
+_KEYS = st.builds("{}/{}".format, _FOLDERS_OF_KEYS, _NAMES)
 
 
 @st.composite
@@ -56,13 +57,8 @@ def check(write: Write, samples: list[Exported], classes: ClassList) -> None:
     with tempfile.TemporaryDirectory() as place:
         written = write(Path(place) / "out", samples, About("d", classes))
         labelled, found = imported(written.path)
-        assert found is not None and found.classes == expected(write, classes).classes
+        assert found is not None and found.classes == classes.classes
         same_masks(samples, labelled)
-
-
-def expected(write: Write, classes: ClassList) -> ClassList:
-    """The class list that an import finds: VOC means void by 255, whether it is listed or not."""
-    return classes.with_ids([255]) if write is voc.write else classes
 
 
 _SMALL = st.integers(0, 255)
@@ -128,7 +124,7 @@ def test_all_256_classes(tmp_path: Path, write: Write) -> None:
     sample = Exported("whole/row", Picture(mask.copy()), mask)
     write(tmp_path / "out", [sample], About("d", classes))
     labelled, found = imported(tmp_path / "out")
-    assert found is not None and found.classes == expected(write, classes).classes
+    assert found is not None and found.classes == classes.classes
     same_masks([sample], labelled)
 
 
@@ -142,5 +138,26 @@ def test_the_demo_set(tmp_path: Path, write: Write) -> None:
     samples += [Exported(key, Picture(image), None, "test") for key, image, _ in demo.generate_unlabelled(count=3)]
     write(tmp_path / "out", samples, About("demo", demo.CLASSES))
     labelled, found = imported(tmp_path / "out")
-    assert found is not None and found.classes == expected(write, demo.CLASSES).classes
+    assert found is not None and found.classes == demo.CLASSES.classes
+    same_masks(samples, labelled)
+
+
+@_FOLDERS
+def test_words_of_keys_are_no_splits(tmp_path: Path, write: Write) -> None:
+    samples = [gray(f"training_set/{n:05d}", split=split) for n, split in enumerate((None, None, "val", "train"))]
+    samples += [unlabelled(gray("test_set/00000")), unlabelled(gray("test_set/00001", split="train"))]
+    write(tmp_path / "mars_training" / "out", samples, ABOUT)
+    labelled, _ = imported(tmp_path / "mars_training" / "out")
+    same_masks(samples, labelled)
+    labelled, _ = imported(tmp_path / "mars_training")
+    same_masks(samples, labelled)
+
+
+@_FOLDERS
+def test_void_stays_where_the_class_list_has_it(tmp_path: Path, write: Write) -> None:
+    classes = ClassList((named(0, "Sky"), named(1, "Road"), named(11, "Void", role=Role.VOID)), guessed=False)
+    samples = [gray("a", np.array([[0, 1], [11, 11]], np.uint8))]
+    write(tmp_path / "out", samples, About("camvid", classes))
+    labelled, found = imported(tmp_path / "out")
+    assert found is not None and found.classes == classes.classes
     same_masks(samples, labelled)

@@ -112,6 +112,16 @@ def test_unknown_colours_are_asked_for_before_anything_is_read() -> None:
         assert caught.value.colours == ["#000000", "#0000ff", "#00ff00", "#090909", "#ff0000"]
 
 
+def test_a_coloured_mask_beside_index_masks_is_refused_by_name() -> None:
+    alpha = np.dstack([COLOURS[IDS], np.full(IDS.shape, 255, np.uint8)])
+    for drawn in (COLOURS[IDS], alpha):
+        masks = {f"masks/{n:03d}.png": packed(drawn, "PNG") for n in range(150)} | {"masks/075.png": encode_png(IDS)}
+        out = take(archive({f"images/{n:03d}.png": PHOTO for n in range(150)} | masks))
+        assert list(out.samples) == ["075"] and out.ids() == set(range(5))
+        assert set(out.refused) == masks.keys() - {"masks/075.png"}
+        assert "colour-coded, unlike the other masks" in out.refused["masks/000.png"]
+
+
 def test_colours_that_the_map_lacks_are_refused_by_name() -> None:
     text = b"0 0 0 a\n255 0 0 b\n"
     masks = {"masks/a.png": encode_png(COLOURS[IDS]), "masks/b.png": encode_png(COLOURS[IDS % 2])}

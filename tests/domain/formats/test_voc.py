@@ -105,6 +105,22 @@ def test_lists_are_splits_and_pictures_without_masks_unlabelled(tmp_path: Path) 
     assert got.ignored == ["1 picture in no list of ImageSets/Segmentation", "1 file of boxes"]
 
 
+def test_void_by_255_is_listed_where_a_mask_holds_it(tmp_path: Path) -> None:
+    listed = "id,name,role\n0,sky,\n1,road,\n11,other,void\n"
+    for void, names in ((11, {0, 1, 11}), (255, {0, 1, 11, 255})):
+        mask = np.array([[0, 1, void], [0, 0, 0]], np.uint8)
+        got = outcome(voc, source_of(tmp_path / str(void), files(png(mask)) | {"classes.csv": listed}))
+        assert got.names().keys() == names and got.refusals == []
+        assert got.mask("a") == mask.tolist()
+
+
+def test_a_coloured_mask_beside_index_masks_is_refused_by_name(tmp_path: Path) -> None:
+    other = {"JPEGImages/b.png": picture(3, 2), "SegmentationClass/b.png": coloured((9, 9, 9), (1, 2, 3), (0, 0, 0))}
+    got = outcome(voc, source_of(tmp_path, files(png(INDEX)) | other))
+    assert list(got.samples) == ["a"]
+    assert "colour-coded, unlike the other masks" in got.refused["SegmentationClass/b.png"]
+
+
 def test_names_of_a_file_are_certain(tmp_path: Path) -> None:
     made = files(png(INDEX), **{"class_names.txt": "_background_\nrock\n"})
     got = outcome(voc, source_of(tmp_path / "1", made))
@@ -154,4 +170,4 @@ def test_cvats_mask_export_with_pictures() -> None:
     """A frame that CVAT lists but has no mask of is unlabelled."""
     got = outcome(voc, open_source(shared("cvat/exports/capture_sdk2.80.0/Segmentation_mask_1.1_images.zip")))
     assert got.counts == (2, 1, 0)
-    assert got.names() == {0: "background", 1: "bedrock", 2: "big rock", 3: "sand", 4: "soil", 255: "void"}
+    assert got.names() == {0: "background", 1: "bedrock", 2: "big rock", 3: "sand", 4: "soil"}
