@@ -16,7 +16,7 @@ from app.domain.classes import Class, ClassList, Role, named
 from app.domain.errors import RemaskError
 from app.domain.formats.base import Expected, Found, Labelled, Read, Refused
 from app.domain.formats.colours import Table, in_words_of
-from app.domain.formats.frames import BadDocument, Frames, ignored, split_in
+from app.domain.formats.frames import BadDocument, Frames, ignored, split_folder
 from app.domain.formats.image_files import is_image, size_mismatch
 from app.domain.formats.index import Drawn, check_ids, open_mask, pack, to_ids
 from app.domain.formats.source import Source
@@ -118,7 +118,7 @@ def _sample(
     try:
         key = frames.claim(image).removesuffix("_leftImg8bit")
         picture = frames.open(image, None)
-        split = split_in(str(PurePosixPath(image).parent / "x"))
+        split = split_folder(image)
         if file is None:
             return Labelled(key, picture, None, image, split)
     except RemaskError as error:

@@ -16,7 +16,18 @@ from app.domain.classes import ClassList, Role
 from app.domain.errors import RemaskError
 from app.domain.formats import rle
 from app.domain.formats.base import Expected, Found, Read, Refused
-from app.domain.formats.frames import BadDocument, Frames, clean, ignored, peek, read_json, split_in, stated_size
+from app.domain.formats.frames import (
+    BadDocument,
+    Frames,
+    clean,
+    documents,
+    ignored,
+    peek,
+    read_json,
+    split_folder,
+    split_in,
+    stated_size,
+)
 from app.domain.formats.instances import Category, Draw, Instance, Legend, by_area, listed, sample
 from app.domain.formats.polygon import BadPolygon, points_of, polygon_bounds
 from app.domain.formats.source import Source
@@ -61,7 +72,7 @@ class _Documents:
 def read(source: Source, classes: ClassList | None) -> Iterator[Read]:
     files = _Documents(source)
     summaries: list[_Summary] = []
-    for name in source.match("*.json"):
+    for name in documents(source):
         try:
             document = files.get(name)
             masks = any(_has_mask(one) for one in document["annotations"])
@@ -104,6 +115,7 @@ def _samples(
     """The pictures of one file; ``seen`` says which file a picture came with."""
     annotations = index(document, counts)
     hints, split = hints_of(file.name)
+    untold = PurePosixPath(file.name).stem.endswith("_default")  # what our exports and CVAT call no split at all
     again = 0
     for image in document["images"]:
         wanted = clean(image.get("file_name", ""))
@@ -116,7 +128,7 @@ def _samples(
             legend,
             wanted,
             size=stated_size(image.get("width"), image.get("height")),
-            split=split or split_in(wanted),
+            split=split or (None if untold else split_folder(wanted)),
             hints=hints,
             draw=_drawing(shapes) if file.masks else None,
         )

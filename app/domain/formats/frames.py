@@ -41,6 +41,21 @@ def read_json(source: Source, name: str) -> Any:
         raise BadDocument(f"unreadable JSON: {error}") from None
 
 
+def documents(source: Source) -> list[str]:
+    """The JSON files of a source, but for the manifest of our own exports."""
+    return [name for name in source.match("*.json") if not _is_manifest(source, name)]
+
+
+def _is_manifest(source: Source, name: str) -> bool:
+    if PurePosixPath(name).name != "manifest.json":
+        return False
+    try:
+        document = read_json(source, name)
+    except RemaskError:
+        return False
+    return isinstance(document, dict) and {"class_list_version", "samples"} <= document.keys()
+
+
 def peek(source: Source, pattern: str) -> Iterator[bytes]:
     """The bytes of the likeliest annotation files, to tell a format by: those nearest to the root, a few at most."""
     for name in sorted(source.match(pattern), key=lambda name: (name.count("/"), name))[:_PEEKED]:
@@ -60,8 +75,9 @@ def wrapper(names: Sequence[str]) -> int:
 
 
 def clean(text: object) -> str:
-    """A text of a file as one that can be stored and shown: JSON can hold half characters and zeros."""
-    return str(text).replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+    """A text of a file as one that can be stored and shown: JSON can hold half characters and zeros. What stands for
+    them keeps a name from being taken for that of another file."""
+    return re.sub("[\0\ud800-\udfff]", "\ufffd", str(text))
 
 
 class Frames:
@@ -127,12 +143,18 @@ class Frames:
 
 
 def split_in(name: str) -> str | None:
-    """The split that a path speaks of: a folder or a word of the file's name such as ``train2017``."""
-    path = PurePosixPath(name)
-    for part in (path.stem, *reversed(path.parts[:-1])):
-        for word in re.split(r"[^a-z]+", part.lower()):
-            if split := split_of(word):
-                return split
+    """The split that an annotation file's path speaks of: a word of its name (``instances_train2017``), or a folder."""
+    words = re.split(r"[^a-z]+", PurePosixPath(name).stem.lower())
+    return next((split for word in words if (split := split_of(word))), split_folder(name))
+
+
+def split_folder(name: str) -> str | None:
+    """The split that the innermost folder of its kind gives a file: ``train``, ``val2017``, ``train_extra``. Words
+    inside a folder's name or the file's own say nothing: ``training_set/test_07.png`` is of no split."""
+    for folder in reversed(PurePosixPath(name).parts[:-1]):
+        found = re.fullmatch(r"([a-z]+)(?:\d{4}|_extra)?", folder.lower())
+        if found and (split := split_of(found[1])):
+            return split
     return None
 
 

@@ -22,7 +22,7 @@ from app.domain.classes import ClassList
 from app.domain.errors import RemaskError
 from app.domain.formats import rle
 from app.domain.formats.base import Expected, Found, Labelled, Read, Refused
-from app.domain.formats.frames import BadDocument, Frames, clean, ignored, peek, read_json, split_in, stated_size
+from app.domain.formats.frames import BadDocument, Frames, clean, ignored, peek, read_json, split_folder, stated_size
 from app.domain.formats.image_files import is_image
 from app.domain.formats.instances import Category, Legend, composed, numbered
 from app.domain.formats.polygon import BadPolygon, Points, points_of
@@ -72,7 +72,7 @@ def read(source: Source, classes: ClassList | None) -> Iterator[Read]:
     for name in source.names:
         if is_image(name) and name not in used and str(PurePosixPath(name).parent) in folders:
             try:
-                yield Labelled(frames.claim(name), frames.open(name, None), None, name, split_in(name))
+                yield Labelled(frames.claim(name), frames.open(name, None), None, name, split_folder(name))
             except RemaskError as error:
                 yield Refused(name, str(error))
     yield from ignored(counts)
@@ -125,7 +125,7 @@ def _sample(frames: Frames, legend: Legend, name: str, used: set[str], counts: C
         else:
             counts[_OTHERS.get(kind, f"shape of type {kind[:20]}")] += 1
     mask, overlapped = composed(painted, picture.height, picture.width, legend.background)
-    return Labelled(key, picture, mask, name, split_in(name), overlapped=overlapped)
+    return Labelled(key, picture, mask, name, split_folder(name), overlapped=overlapped)
 
 
 def _picture(frames: Frames, document: dict[str, Any], name: str) -> tuple[Picture, str]:

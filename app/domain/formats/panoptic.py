@@ -17,7 +17,7 @@ from app.domain.classes import VOID_ID, ClassList, Role
 from app.domain.errors import RemaskError
 from app.domain.formats.base import Expected, Found, Labelled, Read, Refused
 from app.domain.formats.coco import categories_of, hints_of, plain
-from app.domain.formats.frames import BadDocument, Frames, clean, ignored, peek, read_json, split_in, stated_size
+from app.domain.formats.frames import BadDocument, Frames, clean, ignored, peek, read_json, split_folder, stated_size
 from app.domain.formats.image_files import size_mismatch
 from app.domain.formats.index import Drawn, open_mask
 from app.domain.formats.instances import Category, Legend, NotInClasses, listed
@@ -94,7 +94,7 @@ def _sample(
         name = frames.find(wanted, ["images", *hints[1:]])
         key = frames.claim(name)
         picture = frames.open(name, stated_size(image.get("width"), image.get("height")))
-        split = split or split_in(name)
+        split = split or split_folder(name)
         if annotation is None:
             return Labelled(key, picture, None, name, split)
         png = frames.find(str(annotation.get("file_name") or f"{PurePosixPath(wanted).stem}.png"), hints)

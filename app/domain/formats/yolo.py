@@ -17,7 +17,7 @@ from pathlib import PurePosixPath
 from app.domain.classes import ClassList
 from app.domain.errors import RemaskError
 from app.domain.formats.base import Expected, Found, Read, Refused
-from app.domain.formats.frames import BadDocument, Frames, clean, ignored, split_in
+from app.domain.formats.frames import BadDocument, Frames, clean, ignored, split_folder
 from app.domain.formats.image_files import is_image
 from app.domain.formats.instances import Category, Draw, Instance, by_area, numbered, sample
 from app.domain.formats.polygon import points_of, polygon_bounds
@@ -69,7 +69,7 @@ def read(source: Source, classes: ClassList | None) -> Iterator[Read]:
                 yield Refused(file, str(error))
                 continue
         draw = _drawing(shapes) if polygons and file is not None else None
-        yield sample(frames, legend, image, split=splits.get(image) or split_in(image), draw=draw)
+        yield sample(frames, legend, image, split=splits.get(image) or split_folder(image), draw=draw)
     for name in sorted(set(source.match("*labels/*.txt")) - set(files)):
         yield Refused(name, "its image is not in the source")
     yield from ignored(counts)

@@ -52,8 +52,9 @@ def jpeg(key: str = "photo") -> Exported:
 
 
 def imported(path: Path, classes: ClassList | None = None) -> tuple[list[Labelled], ClassList | None]:
-    """Everything that an import of ``path`` finds; a refused file (but for the manifest) fails the test."""
+    """Everything that an import of ``path`` finds; a refused file fails the test."""
     source = open_source(path)
+    assert source.refused == []
     labelled: list[Labelled] = []
     found: ClassList | None = None
     for item in registry.detect(source).read(source, classes):
@@ -63,7 +64,7 @@ def imported(path: Path, classes: ClassList | None = None) -> tuple[list[Labelle
             case Found():
                 found = item.classes
             case Refused(file=file, reason=reason):
-                assert file == "manifest.json", f"{file}: {reason}"
+                raise AssertionError(f"{file}: {reason}")
     source.close()
     return labelled, found
 

@@ -166,6 +166,33 @@ def test_a_given_class_list_decides_by_name(tmp_path: Path) -> None:
     assert other.refused == {"a.png": "class rock is not in the class list"}
 
 
+def test_our_manifest_is_no_annotation_file_but_another_is_named(tmp_path: Path) -> None:
+    made = {"a.png": picture(6, 5), "x.json": document(annotations=[one(SQUARE)])}
+    ours = {"dataset": "d", "class_list_version": 1, "samples": [{"key": "a"}], "classes": []}
+    assert outcome(coco, source_of(tmp_path / "1", made | {"manifest.json": ours})).refused == {}
+    other = outcome(coco, source_of(tmp_path / "2", made | {"manifest.json": {"samples": []}}))
+    assert list(other.refused) == ["manifest.json"]
+
+
+@pytest.mark.parametrize(
+    ("file", "folder", "split"),
+    [
+        ("annotations/instances_train.json", "images/training_set", "train"),
+        ("annotations/instances_default.json", "images/training_set", None),
+        ("annotations/instances_default.json", "images/train", None),
+        ("annotations/instances.json", "images/test_set", None),
+        ("annotations/instances.json", "val2017", "val"),
+        ("valid/_annotations.coco.json", "valid", "val"),
+    ],
+)
+def test_splits_come_from_file_names_and_split_folders(
+    tmp_path: Path, file: str, folder: str, split: str | None
+) -> None:
+    images = [{"id": 1, "file_name": f"{folder.removeprefix('images/')}/a.png"}]
+    source = source_of(tmp_path, {f"{folder}/a.png": picture(6, 5), file: document(images=images)})
+    assert [one.split for one in outcome(coco, source).samples.values()] == [split]
+
+
 def test_panoptic_files_are_named(tmp_path: Path) -> None:
     segments = {"image_id": 1, "file_name": "a.png", "segments_info": []}
     files = {

@@ -3,7 +3,18 @@ from pathlib import Path
 
 import pytest
 
-from app.domain.formats.frames import BadDocument, Frames, ignored, peek, read_json, split_in, stated_size, wrapper
+from app.domain.formats.frames import (
+    BadDocument,
+    Frames,
+    clean,
+    ignored,
+    peek,
+    read_json,
+    split_folder,
+    split_in,
+    stated_size,
+    wrapper,
+)
 from tests.domain.formats.made import picture, source_of
 
 
@@ -86,13 +97,37 @@ def test_sizes(tmp_path: Path) -> None:
         ("annotations/instances_train2017.json", "train"),
         ("annotations/instances_default.json", None),
         ("valid/a.jpg", "val"),
-        ("training_day/a.jpg", "train"),
+        ("training_day/a.jpg", None),
+        ("instances_training_day.json", "train"),
         ("constraint.json", None),
         ("Test/x.png", "test"),
     ],
 )
 def test_splits_in_names(name: str, split: str | None) -> None:
     assert split_in(name) == split
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        ("train2017/a.jpg", "train"),
+        ("images/val/train_1.jpg", "val"),
+        ("leftImg8bit/train_extra/city/a.png", "train"),
+        ("training_set/test_07.png", None),
+        ("my_test/a.png", None),
+        ("train.png", None),
+    ],
+)
+def test_splits_of_folders(name: str, split: str | None) -> None:
+    assert split_folder(name) == split
+
+
+def test_halves_of_characters_are_never_taken_for_another_name(tmp_path: Path) -> None:
+    found = frames(tmp_path, "ab.png", "a?b.png")
+    for wanted in ("a\0b.png", "a\ud800b.png"):
+        assert clean(wanted) == "a\ufffdb.png"
+        with pytest.raises(BadDocument, match="not in the source"):
+            found.find(clean(wanted))
 
 
 def test_what_is_ignored_is_counted_in_words() -> None:
