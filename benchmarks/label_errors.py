@@ -1,0 +1,217 @@
+"""How well label errors are found: the detector beside cleanlab, on the same predictions.
+
+    python -m benchmarks.label_errors --bench FILE.npz [FILE.npz ...] [--peer-python PATH] [--json]
+    python -m benchmarks.label_errors --images DIR --masks DIR --predictions DIR [--truth DIR] [--classes FILE]
+
+Image scores: area under the ROC and precision-recall curves over images with any error but contamination, and the
+AUROC of each kind against the clean images. Regions: told with probability 0.2 or more; right if at least half of the
+pixels are wrong; a wrong region (connected, 16 pixels or more) is found if at least half of it lies in told regions.
+"""
+
+import argparse
+import importlib.util
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from app.domain.detector import Detector, ImageScore
+from app.domain.detector.predicted import channels_of, places_of, scene_of
+from app.domain.formats.rle import coco_decode
+from benchmarks.label_sets import BenchSet, read_bench, read_folders
+
+TOLD = 0.2
+LEAST_PIXELS = 16
+CONTAMINATION = ("contam", "contaminated", "foreign")
+Bool = npt.NDArray[np.bool_]
+F64 = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What ``--json`` prints of one score; None where a score says nothing of it."""
+
+    auroc: float
+    auprc: float
+    per_type: dict[str, float]
+    region_precision: float | None
+    region_recall: float | None
+    seconds_per_mpx: float
+
+
+def image_result(scores: F64, kinds: Sequence[str], regions: tuple[float, float] | None, seconds: float) -> Result:
+    kind = np.array(kinds)
+    clean, counted = kind == "clean", ~np.isin(kind, CONTAMINATION)
+    per_type = {}
+    for one in sorted(set(kinds) - {"clean"}):
+        chosen = clean | (kind == one)
+        per_type[one] = float(roc_auc_score(~clean[chosen], scores[chosen]))
+    return Result(
+        float(roc_auc_score(~clean[counted], scores[counted])),
+        float(average_precision_score(~clean[counted], scores[counted])),
+        per_type,
+        regions[0] if regions else None,
+        regions[1] if regions else None,
+        seconds,
+    )
+
+
+def judged_regions(told: Sequence[Sequence[Bool]], wrong: Sequence[Bool]) -> tuple[float, float]:
+    """Precision and recall of the told regions of each image against its wrong pixels (see above)."""
+    right = count = found = there = 0
+    for regions, truth in zip(told, wrong, strict=True):
+        count += len(regions)
+        right += sum(2 * int((region & truth).sum()) >= int(region.sum()) for region in regions)
+        covered = np.any(regions, axis=0) if regions else np.zeros(truth.shape, np.bool_)
+        labels, total = ndimage.label(truth)
+        areas = np.bincount(labels.ravel(), minlength=total + 1)[1:]
+        held = np.bincount(labels[covered], minlength=total + 1)[1:]
+        large = areas >= LEAST_PIXELS
+        there += int(large.sum())
+        found += int((2 * held >= areas)[large].sum())
+    return right / max(1, count), found / max(1, there)
+
+
+def told_regions(score: ImageScore, shape: tuple[int, ...]) -> list[Bool]:
+    return [
+        coco_decode({"size": list(shape), "counts": list(region.counts)})
+        for region in score.regions
+        if region.probability >= TOLD
+    ]
+
+
+def wrong_pixels(bench: BenchSet) -> list[Bool]:
+    return [np.asarray(one.predicted.given != one.truth) for one in bench.samples if one.truth is not None]
+
+
+def pixel_precision(maps: Sequence[npt.NDArray[np.generic]], bench: BenchSet) -> float:
+    """Average precision over all pixels of images without contamination."""
+    wrong = wrong_pixels(bench)
+    kept = [i for i, one in enumerate(bench.samples) if one.kind not in CONTAMINATION]
+    return float(
+        average_precision_score(
+            np.concatenate([wrong[i].ravel() for i in kept]), np.concatenate([maps[i].ravel() for i in kept])
+        )
+    )
+
+
+def ours(bench: BenchSet, without: frozenset[str]) -> tuple[list[ImageScore], float, float]:
+    """The scores, and the processor seconds per megapixel of learning and of scoring."""
+    start = time.process_time()
+    fitted = Detector(bench.classes, without=without).fit(bench.stream)
+    middle = time.process_time()
+    scores = [fitted.score(one) for one in bench.stream()]
+    megapixels = sum(one.given.size for one in bench.stream()) / 1e6
+    return scores, (middle - start) / megapixels, (time.process_time() - middle) / megapixels
+
+
+def peers(bench: BenchSet, python: str) -> dict[str, npt.NDArray[np.generic]] | None:
+    """cleanlab's scores, run by ``python``; None where the pictures have several sizes, which it can't take."""
+    if len({one.given.shape for one in bench.stream()}) > 1:
+        return None
+    channels = channels_of(bench.classes, bench.samples[0].predicted.probabilities.shape[2])
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / "in.npz", Path(folder) / "out.npz"
+        labels = np.stack([places_of(one.given, channels) for one in bench.stream()])
+        chances = np.stack([scene_of(one, channels).chance.transpose(2, 0, 1) for one in bench.stream()])
+        np.savez(source, labels=labels, chances=chances)
+        script = Path(__file__).with_name("cleanlab_scores.py")
+        subprocess.run([python, str(script), str(source), str(target)], check=True)
+        with np.load(target) as data:
+            return {name: data[name] for name in data.files}
+
+
+def results(bench: BenchSet, without: frozenset[str], python: str | None) -> tuple[dict[str, Result], list[str]]:
+    """Of each score its Result, and lines to print besides."""
+    kinds, wrong = [one.kind for one in bench.samples], wrong_pixels(bench)
+    scores, learning, scoring = ours(bench, without)
+    shapes = [one.given.shape for one in bench.stream()]
+    regions = judged_regions([told_regions(one, shape) for one, shape in zip(scores, shapes, strict=True)], wrong)
+    out = {"ours": image_result(np.array([one.score for one in scores]), kinds, regions, scoring)}
+    lines = [f"learning from the set: {learning:.2f} s/Mpx"]
+    lines.append(f"pixel average precision: ours {pixel_precision([one.pixel_map for one in scores], bench):.3f}")
+    odd = np.isin(kinds, CONTAMINATION)
+    if odd.any():
+        lines.append(
+            f"contamination, part 'foreign': AUROC {roc_auc_score(odd, [s.parts['foreign'] for s in scores]):.3f}"
+        )
+    peer = peers(bench, python) if python else None
+    if peer is not None:
+        megapixels = wrong[0].size * len(wrong) / 1e6
+        seconds = peer["seconds"].astype(float) / megapixels
+        issues = np.asarray(peer["issues"], np.bool_)
+        components = [[labels == i for i in range(1, n + 1)] for labels, n in map(ndimage.label, issues)]
+        out["cleanlab softmin"] = image_result(1 - peer["softmin"].astype(float), kinds, None, float(seconds[0]))
+        out["cleanlab count"] = image_result(
+            issues.mean(axis=(1, 2)), kinds, judged_regions(components, wrong), float(seconds[1])
+        )
+        lines[1] += f", cleanlab {pixel_precision(list(-peer['pixels'].astype(float)), bench):.3f}"
+    return out, lines
+
+
+def table(name: str, found: dict[str, Result], lines: Sequence[str]) -> str:
+    kinds = list(found["ours"].per_type)
+    rows = [f"{name}", f"{'':18} AUROC  AUPRC  reg.P  reg.R  s/Mpx  " + "  ".join(kinds)]
+    for label, one in found.items():
+        region = [
+            f"{value:.3f}" if value is not None else "    -" for value in (one.region_precision, one.region_recall)
+        ]
+        per_type = "  ".join(f"{one.per_type[kind]:.3f}".rjust(len(kind)) for kind in kinds)
+        scores = f"{one.auroc:.3f}  {one.auprc:.3f}  {region[0]}  {region[1]}  {one.seconds_per_mpx:5.2f}"
+        rows.append(f"{label:18} {scores}  {per_type}")
+    return "\n".join([*rows, *lines])
+
+
+def ranking(bench: BenchSet, without: frozenset[str]) -> str:
+    """Where the truth isn't known: the worst twenty."""
+    scores, _, _ = ours(bench, without)
+    order = np.argsort([-one.score for one in scores])[:20]
+    rows = []
+    for i in order:
+        regions = scores[i].regions
+        said = f"{regions[0].reason} at {regions[0].box}" if regions else ""
+        rows.append(f"{bench.samples[i].predicted.key}  {scores[i].score:.3f}  p={scores[i].probability:.2f}  {said}")
+    return "\n".join([bench.name, *rows])
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bench", type=Path, nargs="+", default=[])
+    for name in ("--images", "--masks", "--predictions", "--truth", "--classes"):
+        parser.add_argument(name, type=Path)
+    parser.add_argument("--void", type=int, help="the id of the void class")
+    parser.add_argument("--peer-python", help="a Python that has cleanlab; default: this one, if it does")
+    parser.add_argument("--without", default="", help="families of errors not to practise, with commas between")
+    parser.add_argument("--json", action="store_true", help="one line of JSON for each set")
+    args = parser.parse_args(arguments)
+    sets = [read_bench(path, args.void) for path in args.bench]
+    if args.images and args.masks and args.predictions:
+        sets.append(read_folders(args.images, args.masks, args.predictions, args.truth, args.classes, args.void))
+    if not sets:
+        parser.error("give --bench FILE.npz, or --images, --masks and --predictions")
+    without = frozenset(filter(None, args.without.split(",")))
+    python = args.peer_python or (sys.executable if importlib.util.find_spec("cleanlab") else None)
+    for bench in sets:
+        kinds = {one.kind for one in bench.samples if one.truth is not None}
+        if "clean" not in kinds or len(kinds) < 2:
+            print(ranking(bench, without))
+            continue
+        found, lines = results(bench, without, python)
+        print(
+            json.dumps({name: asdict(one) for name, one in found.items()})
+            if args.json
+            else table(bench.name, found, lines)
+        )
+
+
+if __name__ == "__main__":
+    main()
