@@ -1,6 +1,7 @@
 """From scored disagreements and segments to regions with a reason, none of them told twice."""
 
 import numpy as np
+from scipy import ndimage
 
 from app.domain.detector.disagreements import Disagreements
 from app.domain.detector.ground import Ground
@@ -22,19 +23,23 @@ def regions_of(
     ranked = [(-float(p), 0, i) for i, p in enumerate(chances[0]) if p >= least]
     ranked += [(-float(p), 1, i) for i, p in enumerate(chances[1]) if p >= least]
     taken: Bool = np.zeros(found.labels.shape, np.bool_)
+    boxes = ndimage.find_objects(found.labels), ndimage.find_objects(segments.labels)
     out: list[Region] = []
     for negative, kind, i in sorted(ranked):
         if len(out) == MOST:
             break
-        inside: Bool = (segments.labels if kind else found.labels) == i + 1
-        if 2 * int((inside & taken).sum()) >= int(inside.sum()):
+        box = boxes[kind][i]
+        inside: Bool = (segments.labels if kind else found.labels)[box] == i + 1
+        if 2 * int((inside & taken[box]).sum()) >= int(inside.sum()):
             continue
-        taken |= inside
+        taken[box] |= inside
+        whole = np.zeros(taken.shape, np.bool_)
+        whole[box] = inside
         if kind:
             reason, given, seen = segment_reason(segments, i, channels), segments.given[i], segments.other[i]
         else:
             reason, given, seen = disagreement_reason(found, i, ground.unit, channels), found.given[i], found.seen[i]
-        out.append(region_of(inside, reason, channels.ids[given], channels.ids[seen], -negative))
+        out.append(region_of(whole, reason, channels.ids[given], channels.ids[seen], -negative))
     return out
 
 

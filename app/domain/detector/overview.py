@@ -98,12 +98,11 @@ def _moved(ground: Ground, mask: I64) -> tuple[float, float]:
     log = ground.scene.log
     height, width = mask.shape
     fits = []
-    for far in (2, 4):
-        for y in (-far, 0, far):
-            for x in (-far, 0, far):
-                rows = np.clip(np.arange(height) + round(y * ground.unit), 0, height - 1)
-                columns = np.clip(np.arange(width) + round(x * ground.unit), 0, width - 1)
-                fits.append(float(log[rows[:, None], columns[None, :], mask].mean()))
+    for y in (-3, 0, 3):
+        for x in (-3, 0, 3):
+            rows = np.clip(np.arange(height) + round(y * ground.unit), 0, height - 1)
+            columns = np.clip(np.arange(width) + round(x * ground.unit), 0, width - 1)
+            fits.append(float(log[rows[:, None], columns[None, :], mask].mean()))
     own = fits[4]
     others = np.array(fits) - own
     return float(others.max()), float(others.max() - others.mean())

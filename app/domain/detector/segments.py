@@ -62,7 +62,8 @@ def segments_of(
         rivals[:, is_void] = -np.inf  # void is no alternative: it says nothing of what there is
     other = rivals.argmax(axis=1)
     best_other = np.where(np.isfinite(rivals[here, other]), rivals[here, other] - own, 0.0)
-    seen = np.stack([kept.mean(ground.scene.top == c) for c in range(channels)], axis=1)
+    pairs = np.bincount((kept.labels * channels + ground.scene.top).ravel(), minlength=kept.count * channels)
+    seen = pairs.reshape(kept.count, channels)[1:] / kept.pixels[1:, None]
     around = _around(kept, labels, mask, channels)
     area = kept.pixels[1:]
     extent, aspect, border = kept.shape()
