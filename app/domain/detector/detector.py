@@ -36,7 +36,8 @@ PIXELS = 120  # sampled of each trial
 LEAST_SPOILED = 12.0
 FEW = 400  # masks of practice that a small set gets by more copies of each
 PRACTISED = SCORES.index("practised")
-PLAIN, DISAGREEMENT = (overview.NAMES.index(name) for name in ("plainness", "disagreement"))
+PLAIN, DRAWN, DISAGREEMENT = (overview.NAMES.index(name) for name in ("plainness", "given_boundary", "disagreement"))
+LEAST_DRAWN = 0.02  # a mask with less boundary says nothing of the hand that drew it
 MOSTLY = 0.6  # a mask from which the model differs in more than this is wrong as a whole
 
 Stream = Callable[[], Iterable[Predicted]]
@@ -74,7 +75,7 @@ class Fitted:
     disagreements: Curve
     segments: Curve
     pixels: PixelCurve
-    trust: float
+    trust: tuple[float, float]
     belonging: Belonging
     least: float
 
@@ -84,7 +85,7 @@ class Fitted:
         trial = trial_of(ground, places_of(predicted.given, self.channels), self.expected, self.channels.void)
         with ONE_THREAD.limit(limits=1):
             verdict = self.judges.verdict(part_of(predicted), trial.disagreements, trial.segments, trial.overview)
-        score = self.ranking.of(verdict.scores, float(trial.overview[PLAIN]))
+        score = self.ranking.of(verdict.scores, plainness_of(trial.overview))
         differs = float(trial.overview[DISAGREEMENT])
         oddness, foreign = self.belonging.score(describe(ground), differs)
         if foreign:
@@ -107,6 +108,11 @@ class Fitted:
             "foreign": oddness,
         }
         return ImageScore(score, probability, tuple(regions), self.pixels.chance(evidence), parts)
+
+
+def plainness_of(row: F32) -> float:
+    """NaN where there is too little boundary to tell."""
+    return float(row[PLAIN]) if row[DRAWN] > LEAST_DRAWN else float("nan")
 
 
 def part_of(predicted: Predicted) -> int:
@@ -142,15 +148,14 @@ class Detector:
         spoiled = [(record, verdict) for record, verdict in verdicts if record.family]
         ranking = ranking_of(
             _table([verdict.scores for _, verdict in given]), _table([verdict.scores for _, verdict in spoiled]),
-            [record.family for record, _ in spoiled], np.array([record.overview[PLAIN] for record, _ in given], float),
+            [record.family for record, _ in spoiled], np.array([plainness_of(record.overview) for record, _ in given]),
         )  # fmt: skip
 
         def ranks(of: list[tuple[Record, Verdict]]) -> F64:
-            return np.array([ranking.of(verdict.scores, float(record.overview[PLAIN])) for record, verdict in of])
+            return np.array([ranking.of(verdict.scores, plainness_of(record.overview)) for record, verdict in of])
 
         images, share = curve_of_odds(ranks(given), ranks(spoiled))
-        reading, practised = ranking.weights[SCORES.index("reading")], ranking.weights[PRACTISED]
-        trust = float(min(1.0, reading / max(practised, 1e-6)))
+        trust = ranking.trust(SCORES.index("reading")), ranking.trust(PRACTISED)
         evidence = [
             evidence_of(
                 record.pixels.surprise, record.pixels.segment, verdict.reading, trust, verdict.scores[PRACTISED]

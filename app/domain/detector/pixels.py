@@ -18,13 +18,13 @@ class Sampled:
     spoiled: Bool
 
 
-def evidence_of(surprise: F32, segment: I64, reading: F64, trust: float, image: float) -> F32:
-    """Surprise + trust x reading of the pixel's segment (-1: none) + the image's log odds, all in nats: (n,).
+def evidence_of(surprise: F32, segment: I64, reading: F64, trust: tuple[float, float], image: float) -> F32:
+    """Surprise + the reading of the pixel's segment (-1: none) + the image's log odds, all in nats: (n,).
 
-    ``trust`` in [0, 1]: how much of practised errors reading finds in this set, beside what was learned from them.
+    ``trust``: what the last two are multiplied by, each in [0, 1].
     """
     of_segment = np.append(np.clip(reading, -3, 6), 0.0).astype(np.float32)[segment]
-    return surprise + np.float32(trust) * of_segment + np.float32(image)
+    return surprise + np.float32(trust[0]) * of_segment + np.float32(trust[1] * image)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from app.domain.detector.predicted import F64
 # Families that any score finds tell nothing about a score.
 _EASY = {"foreign"}
 _SOFT = 0.03
-_APART, _RARE, _GAIN = 1.6, 0.08, 10.0
+_APART, _RARE, _GAIN, _ALIKE = 2.0, 0.15, 10.0, 2.0
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,10 @@ class Ranking:
     plain: F64
     manner: float
 
+    def trust(self, score: int) -> float:
+        """In [0, 1]: 0 where the score finds no practised error, 1 from an AUROC of 3/4 on."""
+        return float(min(1.0, 4 * np.sqrt(self.weights[score])))
+
     def of(self, scores: F64, plainness: float) -> float:
         """In [0, 1], 1 = worst: from the places that the scores take among those of the set, as in Fisher's method: the
         weighed mean of -log(share of the set that is as bad or worse), so that one very bad score counts most."""
@@ -40,7 +44,7 @@ class Ranking:
 
 
 def _place(ordered: F64, value: float) -> float:
-    if not ordered.size:
+    if not ordered.size or np.isnan(value):
         return 0.5
     return float(np.searchsorted(ordered, value, "left") + np.searchsorted(ordered, value, "right")) / (
         2 * ordered.size
@@ -52,15 +56,17 @@ def manner_of(plainness: F64) -> float:
 
     Plainness is log(boundary that the model sees / boundary that is given). Two normal distributions are fitted; how
     far apart their means lie in units of their mean spread (Ashman's D, Astronomical Journal 1994) decides, as long as
-    the rarer one isn't just a tail and two fit clearly better than one (Schwarz's BIC).
+    the rarer one isn't just a tail, both are about as wide, and two fit clearly better than one (Schwarz's BIC).
     """
+    plainness = plainness[np.isfinite(plainness)]
     if plainness.size < 2 * FEWEST or np.ptp(plainness) < 1e-6:
         return 0.0
     values = plainness[:, None]
     two = GaussianMixture(2, random_state=0, n_init=3).fit(values)
     apart = abs(float(np.diff(two.means_.ravel())[0])) / np.sqrt(float(two.covariances_.mean()))
     gain = GaussianMixture(1).fit(values).bic(values) - two.bic(values)
-    if two.weights_.min() < _RARE or gain < _GAIN:
+    spreads = np.sqrt(two.covariances_.ravel())
+    if two.weights_.min() < _RARE or gain < _GAIN or spreads.max() > _ALIKE * spreads.min():
         return 0.0
     return float(np.clip(apart - _APART, 0.0, 1.0))
 
@@ -79,4 +85,9 @@ def ranking_of(given: F64, practised: F64, families: Sequence[str], plainness: F
         weights[column] = max(0.0, float(np.mean(powers)) - 0.5) ** 2 if powers and len(given) else 0.0
     if weights.sum() < 1e-6:
         weights[-1] = 1.0
-    return Ranking(np.sort(given, axis=0), weights, np.sort(plainness), 2 * float(weights.sum()) * manner_of(plainness))
+    return Ranking(
+        np.sort(given, axis=0),
+        weights,
+        np.sort(plainness[np.isfinite(plainness)]),
+        2 * float(weights.sum()) * manner_of(plainness),
+    )

@@ -172,7 +172,7 @@ def test_reading_needs_two_classes_and_some_segments() -> None:
 
 
 def test_evidence_adds_up() -> None:
-    out = evidence_of(np.array([1, 2], np.float32), np.array([0, -1]), np.array([4.0]), 0.5, 3.0)
+    out = evidence_of(np.array([1, 2], np.float32), np.array([0, -1]), np.array([4.0]), (0.5, 1.0), 3.0)
     assert out.tolist() == [1 + 2 + 3, 2 + 0 + 3]
 
 
@@ -183,6 +183,8 @@ def test_two_manners_of_drawing_are_told_and_a_tail_is_not() -> None:
     assert manner_of(one) == 0
     assert manner_of(np.concatenate([one, other[:6]])) == 0
     assert manner_of(one[:10]) == 0
+    assert manner_of(np.concatenate([one, other / 50 + 1])) == 0  # all but equal masks, no hand
+    assert manner_of(np.concatenate([one, other, [np.nan] * 300])) == 1
 
 
 def test_a_score_that_finds_no_practised_error_has_no_say() -> None:
@@ -191,6 +193,7 @@ def test_a_score_that_finds_no_practised_error_has_no_say() -> None:
     spoiled[:, 0] += 3
     ranking = ranking_of(given, spoiled, ["missing"] * 100, np.zeros(200))
     assert ranking.weights[0] > 0.15 and ranking.weights[1] < 0.01
+    assert ranking.trust(0) == 1 > 0.4 > ranking.trust(1)
     assert ranking.of(np.array([9.0, 0.0]), 0.0) > 0.95
     assert ranking.of(np.array([-9.0, 0.0]), 0.0) < 0.05
 
