@@ -37,7 +37,7 @@ export function follow(id, tell = () => {}) {
       if (active(job)) return;
       document.removeEventListener("job", onEvent);
       if (job.state === "done") resolve(job);
-      else reject(new Error(job.error || `${nameOf(job)} ${job.state}.`));
+      else reject(Object.assign(new Error(job.error || `${nameOf(job)} ${job.state}.`), { job }));
     };
     const onEvent = (event) => hear(event.detail);
     document.addEventListener("job", onEvent);

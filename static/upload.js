@@ -1,6 +1,7 @@
 // The drop zone: files, folders and zips go up in one request; then the import's report opens. And the demo button.
 
 import { Failure, post } from "./api.js";
+import { askColours } from "./colours.js";
 import { follow, setBar } from "./jobs.js";
 import { $, $$, fail, plural } from "./ui.js";
 
@@ -61,7 +62,7 @@ function send(url, form, tell) {
   });
 }
 
-async function upload(found) {
+async function upload(found, list = null) {
   if (!found.length) return;
   const { set, format, classes } = zone.elements;
   const top = found[0].path.split("/")[0];
@@ -69,7 +70,7 @@ async function upload(found) {
   const form = new FormData();
   form.append("paths", JSON.stringify(found.map((one) => one.path)));
   form.append("format", format.value);
-  if (classes.files.length) form.append("classes", classes.files[0]);
+  if (list || classes.files.length) form.append("classes", list ?? classes.files[0]);
   for (const one of found) form.append("files", one.file, one.path.split("/").at(-1));
   try {
     say(`Sending ${plural(found.length, "file")}…`, { done: 0, total: 1 });
@@ -79,6 +80,8 @@ async function upload(found) {
     location.href = `/d/${encodeURIComponent(name)}/imports/${result.import}`;
   } catch (error) {
     say(error.message, null, true);
+    const colours = error.job?.result?.colours;
+    if (colours) upload(found, await askColours($("#drop-state"), colours));
   }
 }
 

@@ -147,6 +147,30 @@ def test_what_cannot_be_imported_is_said_in_place(empty: Served, page: Page, tmp
     expect(page.locator("#drop-state p")).to_have_class("job-error", timeout=30_000)
 
 
+def test_unknown_colours_are_named_and_the_import_goes_on(empty: Served, page: Page, tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    drawn = np.array([[0, 0, 0], [200, 40, 40], [40, 40, 200]], np.uint8)
+    path = tmp_path / "painted.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in "abc":
+            archive.writestr(f"images/{name}.png", encode_png(rng.integers(0, 256, (16, 24, 3), dtype=np.uint8)))
+            archive.writestr(f"masks/{name}.png", encode_png(drawn[np.arange(16 * 24).reshape(16, 24) % 3]))
+    page.goto(empty.url)
+    page.locator("#drop input[name=files]").set_input_files(path)
+    asked = page.get_by_role("group", name="Classes of the colours")
+    expect(asked.get_by_role("textbox")).to_have_count(3, timeout=30_000)
+    asked.get_by_label("Name of the class with colour #c82828").fill('red, "wild"')
+    asked.get_by_label("Name of the class with colour #2828c8").fill("background")
+    asked.get_by_role("button", name="Import with these names").click()
+    expect(asked).to_be_visible()  # two classes of one name
+    asked.get_by_label("Name of the class with colour #2828c8").fill("blue")
+    asked.get_by_role("button", name="Import with these names").click()
+    expect(page).to_have_url(re.compile(r"/d/painted/imports/\d+$"), timeout=30_000)
+    expect(page.locator(".facts dd").first).to_have_text("3")
+    page.goto(f"{empty.url}/d/painted/samples")
+    expect(page.locator(".option", has_text='red, "wild"')).to_be_visible()
+
+
 def test_guessed_roles_are_confirmed_and_kept(empty: Served, page: Page, pairs_zip: Path) -> None:
     page.goto(empty.url)
     page.locator("#drop input[name=files]").set_input_files(pairs_zip)
