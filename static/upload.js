@@ -81,7 +81,9 @@ async function upload(found, list = null) {
   } catch (error) {
     say(error.message, null, true);
     const colours = error.job?.result?.colours;
-    if (colours) upload(found, await askColours($("#drop-state"), colours));
+    if (!colours) return;
+    say("", null, true);
+    upload(found, await askColours($("#drop-state"), colours));
   }
 }
 
