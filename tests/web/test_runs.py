@@ -1,6 +1,5 @@
 """Runs by the API: asked for, followed, looked at, fetched; their pages without a script."""
 
-import asyncio
 import json
 import re
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from app.store import runs as rows
 from app.store.db import Database
 from app.web import run_stream
 from ml import config as configs
+from tests.listening import within
 from tests.web.conftest import HOSTILE
 
 A = "/api/v1"
@@ -185,7 +185,7 @@ def heard(db: Database, home: Path, after: int, steps: list[Callable[[], object]
                 steps[len(told) - 1]()
         return told
 
-    return asyncio.run(asyncio.wait_for(listen(), 20))
+    return within(20, listen())
 
 
 def test_the_stream_tells_lines_and_states_and_ends_with_the_run(

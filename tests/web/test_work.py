@@ -1,6 +1,5 @@
 """What runs in the background: uploads that become imports, checks, exports, the demo set, and following them."""
 
-import asyncio
 import json
 from collections.abc import Callable, Iterator
 from io import BytesIO
@@ -18,6 +17,7 @@ from app.store import jobs
 from app.store.db import Database
 from app.store.tables import Job
 from app.web import events, uploads
+from tests.listening import within
 from tests.web.conftest import make_npz, png
 
 A = "/api/v1"
@@ -266,7 +266,7 @@ def heard(db: Database, steps: list[Callable[[], object]], last_event_id: str | 
             steps[len(told) - 1]()
         return told
 
-    return asyncio.run(asyncio.wait_for(listen(), 20))
+    return within(20, listen())
 
 
 def test_the_stream_tells_each_change_and_resumes(db: Database) -> None:

@@ -196,6 +196,8 @@ def _hidden(name: str) -> bool:
 def _unsafe(entry: zipfile.ZipInfo, taken: dict[str, zipfile.ZipInfo], limit: int) -> str | None:
     """Why an archive entry is left out, or None."""
     name = entry.filename
+    if not name:
+        return "no name"
     if "\\" in name or "\0" in name or name.startswith("/") or ".." in PurePosixPath(name).parts or ":" in name[:3]:
         return "a name that leads out of the archive"
     if stat.S_ISLNK(entry.external_attr >> 16):
