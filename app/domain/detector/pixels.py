@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import special
 from sklearn.linear_model import LogisticRegression
 
 from app.domain.detector.learned import FEWEST
@@ -36,7 +37,7 @@ class PixelCurve:
     share: float
 
     def chance(self, evidence: F32) -> F32:
-        out: F32 = (self.share / (1 + np.exp(-(self.slope * evidence + self.bias)))).astype(np.float32)
+        out: F32 = (self.share * special.expit(self.slope * evidence + self.bias)).astype(np.float32)
         return out
 
 
