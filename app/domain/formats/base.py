@@ -74,7 +74,7 @@ Read = Found | Expected | Labelled | Refused | Ignored
 
 
 class UnknownColours(Invalid):
-    """RGB masks without a colour map; ``facts["colours"]`` are those seen, as ``#rrggbb``, for a person to name."""
+    """RGB masks without a colour map; ``colours`` (in ``facts`` too) are those seen, as ``#rrggbb``, for a person to name."""
 
     def __init__(self, colours: list[str], file: str) -> None:
         shown = ", ".join(colours[:12]) + (", ..." if len(colours) > 12 else "")
@@ -82,6 +82,7 @@ class UnknownColours(Invalid):
             f"The masks are colour-coded ({file}: {shown}) and no label_colors.txt, labelmap.txt or --classes file "
             "says which class each colour is; give a --classes file with the columns id,name,role,colour."
         )
+        self.colours = colours
         self.facts = {"colours": colours}
 
 
