@@ -74,7 +74,7 @@ Read = Found | Expected | Labelled | Refused | Ignored
 
 
 class UnknownColours(Invalid):
-    """RGB masks without a colour map; ``colours`` (in ``facts`` too): those seen, as ``#rrggbb``, for a person to name."""
+    """RGB masks without a colour map; ``colours``, in ``facts`` too, are those seen (``#rrggbb``), to be named."""
 
     def __init__(self, colours: list[str], file: str) -> None:
         shown = ", ".join(colours[:12]) + (", ..." if len(colours) > 12 else "")
