@@ -3,6 +3,10 @@
 from pathlib import Path
 
 import numpy as np
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.store.tables import Sample
 
 
 def write_npz(path: Path, rng: np.random.Generator, labelled: int = 12, unlabelled: int = 3) -> Path:
@@ -22,3 +26,8 @@ def with_masks(source: Path, path: Path, changed: dict[int, int]) -> Path:
         arrays["training_set"][row, 1] = value
     np.savez_compressed(path, **arrays)
     return path
+
+
+def every_sample(session: Session, dataset_id: int) -> list[Sample]:
+    """Every sample of a dataset, by id."""
+    return list(session.scalars(select(Sample).where(Sample.dataset_id == dataset_id).order_by(Sample.id)))

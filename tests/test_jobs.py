@@ -19,10 +19,10 @@ from app.flows import ingest
 from app.flows.progress import quiet
 from app.jobs import JobFailed
 from app.settings import Settings
-from app.store import datasets, samples, summary
+from app.store import datasets, summary
 from app.store import jobs as rows
 from app.store.db import Database, open_database
-from tests.sets import write_npz
+from tests.sets import every_sample, write_npz
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_a_job_goes_on_after_its_worker_was_killed(db: Database, settings: Setti
         until(lambda: state(db, job) == "done")
     assert imported(db) == 5001
     with db.read() as session:
-        keys = [one.key for one in samples.walk(session, datasets.find(session, "many").id)]
+        keys = [one.key for one in every_sample(session, datasets.find(session, "many").id)]
     assert len(set(keys)) == 5001
 
 

@@ -92,19 +92,6 @@ def standings(session: Session, dataset_id: int, chunk: int = 2000) -> Iterator[
         last = rows[-1][0]
 
 
-def walk(session: Session, dataset_id: int, chunk: int = 1000) -> Iterator[Sample]:
-    """Every sample of a dataset by id, a chunk in memory at a time."""
-    last = 0
-    while True:
-        query = select(Sample).where(Sample.dataset_id == dataset_id, Sample.id > last).order_by(Sample.id)
-        rows = session.scalars(query.limit(chunk)).all()
-        yield from rows
-        if len(rows) < chunk:
-            return
-        last = rows[-1].id
-        session.expunge_all()
-
-
 def set_splits(session: Session, splits: Mapping[int, str]) -> None:
     """sample -> the split that it keeps from now on."""
     if splits:

@@ -10,14 +10,14 @@ from app.domain.errors import NotFound, RemaskError
 from app.flows import ingest
 from app.store import datasets, imports, jobs, rasters, revisions, samples
 from app.store.db import Database
-from tests.sets import with_masks
+from tests.sets import every_sample, with_masks
 
 ADA = person("ada")
 
 
 def statuses(db: Database, dataset: str) -> dict[str, str]:
     with db.read() as session:
-        return {one.key: one.status for one in samples.walk(session, datasets.find(session, dataset).id)}
+        return {one.key: one.status for one in every_sample(session, datasets.find(session, dataset).id)}
 
 
 def test_a_course_file_comes_in_whole(db: Database, npz: Path) -> None:

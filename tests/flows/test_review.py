@@ -14,7 +14,7 @@ from app.store import browse, datasets, decisions, findings, groups, revisions, 
 from app.store.db import Database
 from app.store.decisions import Verb, Wish
 from app.store.tables import Flag, Revision, Sample
-from tests.sets import with_masks
+from tests.sets import every_sample, with_masks
 
 ADA, BOB = person("ada"), person("bob")
 KEEP, EXCLUDE = Wish("keep"), Wish("exclude")
@@ -27,7 +27,7 @@ def ids(db: Database, npz: Path, tmp_path: Path) -> list[int]:
     ingest.run(db, with_masks(npz, tmp_path / "other.npz", {4: 1}), "mars", ADA)
     with db.write() as session:
         dataset = datasets.find(session, "mars")
-        rows = list(samples.walk(session, dataset.id))
+        rows = list(every_sample(session, dataset.id))
         looked = [findings.Looked(one.id, one.current_id) for one in rows if one.current_id]
         found = [
             Finding(one.sample_id, 0.9 if i < 4 else 0.1, i < 4, "shared", "g" if i < 4 else None)

@@ -10,11 +10,12 @@ from app.flows.progress import Cancelled, quiet
 from app.flows.review import Selection
 from app.flows.snapshot import CantTrain, freeze, path_of
 from app.settings import Settings
-from app.store import datasets, samples
+from app.store import datasets
 from app.store.db import Database
 from app.store.decisions import Wish
 from app.store.members import Arm
 from ml import snapshot as frozen
+from tests.sets import every_sample
 
 ADA = person("ada")
 TINY = {"epochs": 2, "width": 4, "depth": 1, "threads": 1, "augment": [], "precision": "fp32", "samples": 1}
@@ -28,7 +29,7 @@ def home(db: Database, tmp_path: Path) -> Path:
 
 def splits(db: Database) -> dict[str, str | None]:
     with db.read() as session:
-        return {one.key: one.split for one in samples.walk(session, datasets.find(session, "demo").id)}
+        return {one.key: one.split for one in every_sample(session, datasets.find(session, "demo").id)}
 
 
 def open_arm(db: Database, home: Path, arm: Arm) -> frozen.Snapshot:

@@ -9,7 +9,7 @@ from app.flows import ingest, review
 from app.store import datasets, findings, flags, groups, samples
 from app.store.db import Database
 from app.store.decisions import Wish
-from tests.sets import with_masks
+from tests.sets import every_sample, with_masks
 
 ADA = person("ada")
 
@@ -21,7 +21,7 @@ class Ring:
         self.db = db
         with db.read() as session:
             self.id = datasets.find(session, "mars").id
-            self.samples = [one.id for one in samples.walk(session, self.id) if one.current_id]
+            self.samples = [one.id for one in every_sample(session, self.id) if one.current_id]
 
     def say(
         self, scores: dict[int, float], version: int = 1, subject: str = "mask", found: tuple[Found, ...] = ()

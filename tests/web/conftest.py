@@ -15,11 +15,12 @@ from app.domain.actor import person
 from app.domain.checks.base import Finding, Group
 from app.flows import ingest
 from app.settings import Settings
-from app.store import datasets, findings, samples
+from app.store import datasets, findings
 from app.store.db import Database, open_database
 from app.store.findings import Looked, Ran
 from app.store.tables import Job
 from app.web.site import create_app
+from tests.sets import every_sample
 
 HOST = "127.0.0.1:8000"
 ORIGIN = {"Origin": f"http://{HOST}"}
@@ -69,7 +70,7 @@ def flag_the_first_four(db: Database) -> None:
     """A run of the check shared_mask by its result: four samples in a flagged group, the others scored low."""
     with db.write() as session:
         owner = datasets.find(session, "mars")
-        seen = [(one.id, one.current_id) for one in samples.walk(session, owner.id)]
+        seen = [(one.id, one.current_id) for one in every_sample(session, owner.id)]
         labelled = [(id, current) for id, current in seen if current is not None]
         group = Group("print", tuple(id for id, _ in labelled[:4]), 0.9, True, "4 samples share this mask.")
         found = [
