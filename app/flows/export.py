@@ -11,9 +11,8 @@ from sqlalchemy.orm import Session
 from app.domain.errors import Invalid
 from app.domain.exports import coco, folder, npz, voc
 from app.domain.exports.base import About, Exported, Write, Written
-from app.domain.picture import Picture
 from app.flows.progress import Progress, quiet
-from app.store import blobs, datasets, rasters, samples, whole
+from app.store import datasets, rasters, samples, whole
 from app.store.db import Database
 from app.store.tables import now
 from app.store.whole import Whole
@@ -72,12 +71,10 @@ class _Samples:
             yield self._exported(one)
 
     def _exported(self, one: Whole) -> Exported:
-        image, revision = one.image, one.revision
-        original = None if image.blob is None or image.codec == "npy" else blobs.get(self._session, image.blob)
-        picture = Picture(rasters.pixels(self._session, image), original, image.codec if original is not None else None)
+        revision = one.revision
         return Exported(
             key=one.sample.key,
-            picture=picture,
+            picture=rasters.picture(self._session, one.image),
             mask=None if one.mask is None else rasters.mask(self._session, one.mask),
             split=one.sample.split,
             revision=None if revision is None else revision.id,

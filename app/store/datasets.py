@@ -36,10 +36,6 @@ def by_id(session: Session, id: int) -> Dataset:
     return session.get_one(Dataset, id)
 
 
-def all_names(session: Session) -> list[str]:
-    return list(session.scalars(select(Dataset.name).order_by(Dataset.name)))
-
-
 def find_or_create(session: Session, name: str, actor: Actor) -> Dataset:
     """The dataset of that name, made with an empty class list where it isn't there. Raises BadName."""
     if not NAME.fullmatch(name):

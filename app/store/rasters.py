@@ -73,16 +73,28 @@ def pixels(session: Session, raster: Raster) -> Pixels:
     elif raster.codec == "ids":
         array = decode_ids(blobs.get(session, raster.blob or ""))
     else:
-        array = decode(blobs.get(session, raster.blob or "")).pixels
-    if pixel_hash(array) != raster.pixel_hash:
-        raise blobs.Damaged(f"pixels of raster {raster.id} are damaged")
-    return array
+        return picture(session, raster).pixels
+    return _verified(array, raster)
+
+
+def picture(session: Session, raster: Raster) -> Picture:
+    """As ``pixels``, with the image file's bytes where that is how it is kept, read once."""
+    if raster.codec == "npy" or raster.blob is None:
+        return Picture(pixels(session, raster))
+    data = blobs.get(session, raster.blob)
+    return Picture(_verified(decode(data).pixels, raster), data, raster.codec)
 
 
 def mask(session: Session, raster: Raster) -> Mask:
     """As ``pixels``, for a row that put_masks made: (H, W) uint8 or uint16."""
     array = pixels(session, raster)
     return array.astype(np.uint8, copy=False) if raster.dtype == "uint8" else array.astype(np.uint16, copy=False)
+
+
+def _verified(array: Pixels, raster: Raster) -> Pixels:
+    if pixel_hash(array) != raster.pixel_hash:
+        raise blobs.Damaged(f"pixels of raster {raster.id} are damaged")
+    return array
 
 
 def _known(session: Session, hashes: Sequence[str]) -> dict[tuple[str, str | None], Raster]:

@@ -8,7 +8,7 @@ from app.domain.actor import person
 from app.domain.classes import Role, parse_classes
 from app.domain.errors import NotFound, RemaskError
 from app.flows import ingest
-from app.store import datasets, imports, jobs, rasters, revisions, samples
+from app.store import datasets, imports, jobs, rasters, revisions, samples, summary
 from app.store.db import Database
 from tests.sets import every_sample, with_masks
 
@@ -86,7 +86,7 @@ def test_nothing_is_left_of_a_source_that_cannot_be_read(db: Database, tmp_path:
     with pytest.raises(NotFound):
         ingest.run(db, tmp_path / "missing", "nothing", ADA)
     with db.read() as session:
-        assert datasets.all_names(session) == []
+        assert summary.all_datasets(session) == []
 
 
 def test_an_image_of_which_the_bytes_end_early_is_named_and_the_rest_comes_in(db: Database, tmp_path: Path) -> None:

@@ -8,17 +8,18 @@ and city; the folder is the split. Pictures without annotation are unlabelled.
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import PurePosixPath
 
 import numpy as np
 
 from app.domain.classes import Class, ClassList, Role, named
-from app.domain.errors import RemaskError
-from app.domain.formats.base import Expected, Found, Labelled, Read, Refused
+from app.domain.formats.base import Expected, Found, Read, Refused
 from app.domain.formats.colours import Table, in_words_of
-from app.domain.formats.frames import BadDocument, Frames, ignored, split_folder
-from app.domain.formats.image_files import is_image, size_mismatch
-from app.domain.formats.index import Drawn, check_ids, open_mask, pack, to_ids
+from app.domain.formats.drawn import drawn_sample
+from app.domain.formats.frames import Frames, ignored, split_folder
+from app.domain.formats.image_files import is_image
+from app.domain.formats.index import Drawn, check_ids, pack, to_ids
 from app.domain.formats.source import Source
 from app.domain.mask import Mask, as_mask
 
@@ -87,11 +88,12 @@ def read(source: Source, classes: ClassList | None) -> Iterator[Read]:
     images = {name: stem.removesuffix(_PICTURE) for name, stem in stems.items() if stem.endswith(_PICTURE)}
     yield Expected(len(images))
     frames = Frames(source)
+    ids, meant = partial(_ids, kind=kind, own=own), partial(_meant, own=own, given=classes)
     others = 0
     for image, stem in images.items():
         files = annotations.pop(stem, {})
         others += len(files.keys() - {kind})
-        yield _sample(frames, image, files.get(kind or ""), kind or "", own, classes)
+        yield drawn_sample(frames, image, files.get(kind or ""), split_folder(image), ids, meant, "_leftImg8bit")
     for files in annotations.values():
         yield Refused(min(files.values()), "its image is not in the source")
     yield from ignored(+Counter({f"annotation of a form other than {kind}": others}))
@@ -112,33 +114,14 @@ def _table(trained: bool) -> Table:
     return Table("", ClassList(tuple(classes), guessed=False), colours)
 
 
-def _sample(
-    frames: Frames, image: str, file: str | None, kind: str, own: Table, given: ClassList | None
-) -> Labelled | Refused:
-    try:
-        key = frames.claim(image).removesuffix("_leftImg8bit")
-        picture = frames.open(image, None)
-        split = split_folder(image)
-        if file is None:
-            return Labelled(key, picture, None, image, split)
-    except RemaskError as error:
-        return Refused(image, str(error))
-    try:
-        data = frames.source.read(file)
-        drawn = open_mask(data)
-        mask = _ids(drawn, kind, own)
-        if reason := size_mismatch(picture, (mask.shape[0], mask.shape[1]), image):
-            raise BadDocument(reason)
-        if given is not None:
-            mask = in_words_of(mask, own, given)
-        check_ids(mask, given or own.classes)
-    except RemaskError as error:
-        return Refused(file, str(error))
-    exact = drawn.exact and np.array_equal(mask, drawn.values)
-    return Labelled(key, picture, mask, image, split, data if exact else None)
+def _meant(mask: Mask, own: Table, given: ClassList | None) -> Mask:
+    if given is not None:
+        mask = in_words_of(mask, own, given)
+    check_ids(mask, given or own.classes)
+    return mask
 
 
-def _ids(drawn: Drawn, kind: str, own: Table) -> Mask:
+def _ids(drawn: Drawn, kind: str | None, own: Table) -> Mask:
     mask = to_ids(drawn, own.colours if kind == "color" else None)
     if kind != "instanceids":
         return mask

@@ -10,19 +10,22 @@ pictures in none of them and without a mask are left out. Boxes in Annotations a
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import PurePosixPath
 
 import numpy as np
 
 from app.domain.classes import VOID_ID, ClassList, Role, named
 from app.domain.errors import RemaskError
-from app.domain.formats.base import Expected, Found, Labelled, Read, Refused, UnknownColours
+from app.domain.formats.base import Expected, Found, Read, Refused, UnknownColours
 from app.domain.formats.colours import Table, in_words_of, read_table
-from app.domain.formats.frames import BadDocument, Frames, clean, ignored, wrapper
-from app.domain.formats.image_files import is_image, size_mismatch
+from app.domain.formats.drawn import drawn_sample
+from app.domain.formats.frames import Frames, clean, ignored, wrapper
+from app.domain.formats.image_files import is_image
 from app.domain.formats.index import Rgb, any_index, check_ids, hex_of, open_mask, pack, to_ids
 from app.domain.formats.source import Source
 from app.domain.formats.splits import split_of
+from app.domain.mask import Mask
 from app.domain.picture import open_image
 
 NAME = "voc"
@@ -72,12 +75,13 @@ def read(source: Source, classes: ClassList | None) -> Iterator[Read]:
     splits = _splits(source)
     yield Expected(sum(not splits or stem in splits or stem in masks for stem in images))
     frames = Frames(source)
+    ids, meant = partial(to_ids, colours=rules.colours), partial(_meant, rules=rules)
     left_out = 0
     for stem, image in images.items():
         if splits and stem not in splits and stem not in masks:
             left_out += 1
         else:
-            yield _sample(frames, image, masks.get(stem), splits.get(stem), rules)
+            yield drawn_sample(frames, image, masks.get(stem), splits.get(stem), ids, meant)
     for stem in sorted((masks.keys() | splits.keys()) - images.keys()):
         yield Refused(masks.get(stem, stem), "its image is not in the source")
     boxes = len(source.match("*annotations/*.xml"))
@@ -163,24 +167,8 @@ def _is_voc_palette(data: bytes) -> bool:
     return values is not None and values[: 3 * len(_NAMES)] == [v for id in range(len(_NAMES)) for v in voc_colour(id)]
 
 
-def _sample(frames: Frames, image: str, file: str | None, split: str | None, rules: Rules) -> Labelled | Refused:
-    try:
-        key = frames.claim(image)
-        picture = frames.open(image, None)
-        if file is None:
-            return Labelled(key, picture, None, image, split)
-    except RemaskError as error:
-        return Refused(image, str(error))
-    try:
-        data = frames.source.read(file)
-        drawn = open_mask(data)
-        mask = to_ids(drawn, rules.colours)
-        if reason := size_mismatch(picture, (mask.shape[0], mask.shape[1]), image):
-            raise BadDocument(reason)
-        if rules.words is not None and rules.given is not None:
-            mask = in_words_of(mask, rules.words, rules.given)
-        check_ids(mask, rules.allowed)
-    except RemaskError as error:
-        return Refused(file, str(error))
-    exact = drawn.exact and np.array_equal(mask, drawn.values)
-    return Labelled(key, picture, mask, image, split, data if exact else None)
+def _meant(mask: Mask, rules: Rules) -> Mask:
+    if rules.words is not None and rules.given is not None:
+        mask = in_words_of(mask, rules.words, rules.given)
+    check_ids(mask, rules.allowed)
+    return mask
