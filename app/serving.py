@@ -15,8 +15,8 @@ from pathlib import Path
 
 import uvicorn
 
-from app import jobs
 from app.domain.errors import Conflict
+from app.jobs import engine
 from app.settings import Settings
 from app.store.db import Database
 from app.web.access import check_exposure
@@ -65,7 +65,7 @@ def work(settings: Settings, db: Database, until_stdin_closes: bool) -> None:
     patience = 10.0 if until_stdin_closes else 0.0
     sentence = f"Another worker has the data folder {settings.home}."
     with _only_one(settings.home / "worker.lock", sentence, patience):
-        jobs.work(db, settings, stop)
+        engine.work(db, settings, stop)
         # As if killed: a job under way isn't waited for, nor ended wrongly; the next worker goes on with it.
         os._exit(0)
 

@@ -1,0 +1,79 @@
+"""The kinds of jobs, and which flow each runs. Every flow can be run twice: a job of a killed worker starts again."""
+
+from collections.abc import Callable
+from pathlib import Path
+from shutil import rmtree
+from typing import Any
+
+from app.domain.actor import person
+from app.domain.classes import parse_classes
+from app.domain.errors import RemaskError
+from app.flows import demo, export, ingest, inspect, runs, train
+from app.flows.progress import Cancelled, Progress
+from app.settings import Settings
+from app.store.db import Database
+
+Result = dict[str, Any]
+
+
+def run_import(db: Database, _settings: Settings, _dataset: str | None, args: Result, progress: Progress) -> Result:
+    classes = parse_classes(args["classes"]) if args.get("classes") else None
+    path = Path(args["path"])
+    try:
+        report = ingest.run(
+            db,
+            path,
+            args["dataset"],
+            person(args["actor"]),
+            format=args["format"],
+            classes=classes,
+            label=args["label"],
+            progress=progress,
+        )
+    except (RemaskError, Cancelled):
+        _forget_upload(path, args)
+        raise
+    _forget_upload(path, args)
+    return {"import": report.import_id, "imported": report.imported, "refused": len(report.refused)}
+
+
+def _forget_upload(path: Path, args: Result) -> None:
+    """Drop the uploaded copy once it has served. A worker that was killed never gets here: the next one needs it."""
+    if args.get("delete"):
+        rmtree(path if path.is_dir() else path.parent, ignore_errors=True)
+
+
+def run_check(db: Database, _settings: Settings, dataset: str | None, args: Result, progress: Progress) -> Result:
+    results = inspect.run(db, dataset or "", args.get("only", ()), progress)
+    return {"checks": [{"check": one.check, "flagged": one.flagged, "seconds": one.seconds} for one in results]}
+
+
+def run_export(db: Database, settings: Settings, dataset: str | None, args: Result, progress: Progress) -> Result:
+    path = export.run_to_file(db, settings.exports, dataset or "", args["format"], args["only"], progress)
+    return {"path": path.name}
+
+
+def run_demo(db: Database, settings: Settings, _dataset: str | None, args: Result, progress: Progress) -> Result:
+    report = demo.run(db, settings.home, args["dataset"], person(args["actor"]), progress=progress)
+    return {"import": report.import_id, "imported": report.imported}
+
+
+def run_train(db: Database, settings: Settings, _dataset: str | None, args: Result, progress: Progress) -> Result:
+    result = train.run(db, settings.home, args["run"], progress)
+    return {"run": args["run"], "reason": result["reason"]}
+
+
+def run_onnx(db: Database, settings: Settings, _dataset: str | None, args: Result, progress: Progress) -> Result:
+    return {"run": args["run"], "file": runs.write_onnx(db, settings.home, args["run"], progress)}
+
+
+FLOWS: dict[str, Callable[[Database, Settings, str | None, Result, Progress], Result]] = {
+    "import": run_import,
+    "check": run_check,
+    "export": run_export,
+    "demo": run_demo,
+    "train": run_train,
+    "onnx": run_onnx,
+}
+# Trainings wait for each other, not for them the quick jobs.
+LONG = ("train",)

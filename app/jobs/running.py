@@ -1,0 +1,115 @@
+"""One job from its claim to an end that is written in its row."""
+
+import logging
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from uuid import uuid4
+
+from app.domain.errors import RemaskError
+from app.flows.progress import Cancelled, Progress
+from app.jobs.kinds import FLOWS, Result
+from app.settings import Settings
+from app.store import datasets, jobs
+from app.store.db import Database
+from app.store.tables import Dataset, Job
+
+log = logging.getLogger(__name__)
+WAIT_SECONDS = 0.25
+BEAT_SECONDS = 3.0
+SHOW_SECONDS = 0.25
+
+
+class JobFailed(RemaskError):
+    """A job ended without what was asked of it; the sentence is the job's own."""
+
+
+def run_here(db: Database, settings: Settings, kind: str, dataset: str, args: Result, progress: Progress) -> Result:
+    """Ask for work and see it done, as ``see_done``."""
+    with db.write() as session:
+        job_id = jobs.request(session, kind, datasets.find(session, dataset).id, args).id
+    return see_done(db, settings, job_id, progress)
+
+
+def see_done(db: Database, settings: Settings, job_id: int, progress: Progress) -> Result:
+    """Run a job in this process, unless a worker was quicker, and wait for its end. Raises JobFailed."""
+    run(db, settings, job_id, f"cli-{uuid4().hex[:12]}", progress)
+    while True:
+        with db.read() as session:
+            job = jobs.find(session, job_id)
+        if job.state == "done":
+            return job.result or {}
+        if job.state in jobs.ENDED:
+            raise JobFailed(job.error or f"Job {job_id} was cancelled.")
+        progress(job.done, job.total, job.message)
+        time.sleep(WAIT_SECONDS)
+
+
+def run(db: Database, settings: Settings, job_id: int, owner: str, watch: Progress | None = None) -> None:
+    """Claim a job and run its flow to an end that is written in its row; nothing where somebody else has it."""
+    with db.write() as session:
+        if not jobs.claim(session, job_id, owner):
+            return
+        job = jobs.find(session, job_id)
+        dataset = session.get_one(Dataset, job.dataset_id).name if job.dataset_id else None
+    with _Heart(db, job, owner) as heart:
+
+        def progress(done: int, total: int, message: str) -> None:
+            heart.tell(done, total, message)
+            if watch is not None:
+                watch(done, total, message)
+
+        state, result, error = _outcome(lambda: FLOWS[job.kind](db, settings, dataset, job.args, progress))
+    with db.write() as session:
+        jobs.finish(session, job_id, state, result, error)
+
+
+def _outcome(flow: Callable[[], Result]) -> tuple[str, Result | None, str | None]:
+    try:
+        return "done", flow(), None
+    except Cancelled:
+        return "cancelled", None, None
+    except RemaskError as error:
+        return "failed", error.facts, str(error)
+    except Exception as error:
+        log.error("a job failed\n%s", traceback.format_exc())
+        return "failed", None, f"Something went wrong that shouldn't have ({type(error).__name__}); the log has more."
+
+
+class _Heart:
+    """Beats while a job runs, so that others see it alive, and learns from the beat whether to stop."""
+
+    def __init__(self, db: Database, job: Job, owner: str) -> None:
+        self._db, self._job, self._owner = db, job, owner
+        self._told = (job.done, job.total, job.message)
+        self._shown = 0.0
+        self._alive = True
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._beat, daemon=True)
+
+    def __enter__(self) -> "_Heart":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._write()
+
+    def tell(self, done: int, total: int, message: str) -> None:
+        """Note progress. Raises Cancelled where the job was cancelled or has gone to another worker."""
+        self._told = (done, total, message)
+        if time.monotonic() - self._shown > SHOW_SECONDS:
+            self._write()
+        if not self._alive:
+            raise Cancelled
+
+    def _beat(self) -> None:
+        while not self._stop.wait(BEAT_SECONDS):
+            self._write()
+
+    def _write(self) -> None:
+        self._shown = time.monotonic()
+        with self._db.write() as session:
+            self._alive = jobs.beat(session, self._job.id, self._owner, *self._told)
