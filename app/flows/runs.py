@@ -13,8 +13,8 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.domain.errors import Conflict, NotFound
+from app.flows.child import EVENTS, TrainingFailed, folder_of
 from app.flows.progress import Progress, quiet
-from app.flows.train import EVENTS, TrainingFailed, folder_of
 from app.store import jobs, runs
 from app.store.db import Database
 from app.store.tables import Job, Run

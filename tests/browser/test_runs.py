@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from app.domain.actor import person
-from app.flows import demo, train
+from app.flows import child, demo, train
 from app.store import jobs as rows
 from app.store.db import Database, open_database
 from tests.browser.conftest import Watch, watched_page
@@ -103,7 +103,7 @@ def test_from_the_button_to_a_finished_run(site: Site, page: Page) -> None:
     with page.expect_download() as download:
         page.get_by_role("link", name="model.pt").click()
     assert download.value.path().stat().st_size > 1000
-    asked = json.loads((train.folder_of(site.home, 1) / "config.json").read_text())
+    asked = json.loads((child.folder_of(site.home, 1) / "config.json").read_text())
     assert (asked["ignore_background"], asked["monitor"], asked["augment"]) == (
         True,
         "miou_on_foreground",
@@ -126,10 +126,10 @@ def test_a_run_goes_on_by_itself_after_server_and_worker_were_killed(site: Site,
     assert not train.result_of(site.db, run.id)
     site.start()
     expect(page.locator("#told")).to_have_text(re.compile("Stopped after 40 epochs"), timeout=SLOWLY)
-    starts = [one["epoch"] for one in train.events(site.home, run.id) if one["event"] == "start"]
+    starts = [one["epoch"] for one in child.events(site.home, run.id) if one["event"] == "start"]
     assert starts[0] == 0
     assert starts[-1] >= 1
-    result = json.loads((train.folder_of(site.home, run.id) / "result.json").read_text())
+    result = json.loads((child.folder_of(site.home, run.id) / "result.json").read_text())
     assert [one["epoch"] for one in result["history"]] == list(range(40))
 
 

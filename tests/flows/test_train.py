@@ -5,7 +5,7 @@ import pytest
 
 from app import jobs
 from app.domain.actor import person
-from app.flows import demo, review, train
+from app.flows import child, demo, review, train
 from app.flows.progress import Cancelled, quiet
 from app.flows.review import Selection
 from app.flows.snapshot import CantTrain, freeze, path_of
@@ -69,9 +69,9 @@ def test_a_run_is_trained_by_a_job_and_its_result_kept(db: Database, home: Path)
     result = train.result_of(db, run.id)
     assert result["reason"] == "all epochs"
     assert 0 <= result["test"]["miou"] <= 1
-    told = train.events(home, run.id)
+    told = child.events(home, run.id)
     assert [one["epoch"] for one in told if one["event"] == "epoch"] == [0, 1]
-    assert json.loads((train.folder_of(home, run.id) / "config.json").read_text())["width"] == 4
+    assert json.loads((child.folder_of(home, run.id) / "config.json").read_text())["width"] == 4
 
 
 def test_a_cancelled_run_leaves_its_checkpoint_and_goes_on_from_it(db: Database, home: Path) -> None:
@@ -84,7 +84,7 @@ def test_a_cancelled_run_leaves_its_checkpoint_and_goes_on_from_it(db: Database,
     with pytest.raises(Cancelled):
         train.run(db, home, run.id, stop_after_one)
     train.run(db, home, run.id, quiet)
-    started = [one["epoch"] for one in train.events(home, run.id) if one["event"] == "start"]
+    started = [one["epoch"] for one in child.events(home, run.id) if one["event"] == "start"]
     assert started[0] == 0
     assert started[1] >= 1
 
@@ -109,5 +109,5 @@ def test_the_trainers_own_refusal_reaches_the_person(db: Database, npz: Path, tm
     ingest.run(db, npz, "few", ADA)
     review.decide(db, "few", Selection(keys=[f"training_set/{i:05}" for i in range(12)]), Wish("exclude"), ADA)
     run = train.request(db, "few", ADA, keys=TINY)
-    with pytest.raises(train.TrainingFailed, match="no labelled samples"):
+    with pytest.raises(child.TrainingFailed, match="no labelled samples"):
         train.run(db, tmp_path, run.id)

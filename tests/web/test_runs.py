@@ -11,8 +11,8 @@ from fastapi.sse import ServerSentEvent
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from app.flows import options, runs, train
-from app.flows.train import TrainingFailed
+from app.flows import child, options, runs
+from app.flows.child import TrainingFailed
 from app.store import jobs
 from app.store import runs as rows
 from app.store.db import Database
@@ -65,7 +65,7 @@ def strips(folder: Path, at: int) -> dict[str, Any]:
 
 
 def say(folder: Path, *events: dict[str, Any]) -> None:
-    with (folder / train.EVENTS).open("a") as file:
+    with (folder / child.EVENTS).open("a") as file:
         file.writelines(json.dumps(event) + "\n" for event in events)
 
 
@@ -74,7 +74,7 @@ def folder(client: TestClient) -> Path:
     """The folder of run 1, which has been asked for and said a few things."""
     answer = client.post(f"{A}/datasets/mars/runs", json={"preset": "no_background", "config": TINY, "name": HOSTILE})
     assert (answer.status_code, answer.json()["run"]) == (202, 1), answer.text
-    path = train.folder_of(client.app.state.settings.home, 1)  # type: ignore[attr-defined]
+    path = child.folder_of(client.app.state.settings.home, 1)  # type: ignore[attr-defined]
     path.mkdir(parents=True)
     say(path, start(), {"event": "warning", "message": "Class 2 is rare."}, epoch(0, 0.2), strips(path, 0))
     return path
@@ -168,7 +168,7 @@ def test_the_trainers_lines_are_read_from_where_one_was(client: TestClient, fold
     first = client.get(f"{A}/runs/1/events").json()
     assert [one["event"] for one in first["events"]] == ["start", "warning", "epoch", "samples"]
     assert client.get(f"{A}/runs/1/events", params={"after": first["next"]}).json() == {"events": [], "next": 4}
-    with (folder / train.EVENTS).open("a") as file:
+    with (folder / child.EVENTS).open("a") as file:
         file.write('{"event": "epo')
     assert client.get(f"{A}/runs/1/events?after=4").json()["events"] == []
     assert client.get(f"{A}/runs/1/events?after=99").json() == {"events": [], "next": 99}

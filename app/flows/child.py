@@ -1,0 +1,100 @@
+"""A program of ``ml`` as a child process: torch stays out of the process that asks, and a kill of either is survived.
+
+The child works in a folder, prints JSON lines that are kept there as ``events.jsonl``, and is started again with the
+same arguments where it was interrupted: it goes on from what it finds in its folder.
+"""
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from app.domain.errors import Conflict
+
+EVENTS = "events.jsonl"
+Hear = Callable[[Mapping[str, Any]], None]
+
+
+class TrainingFailed(Conflict):
+    """The trainer stopped with a sentence of its own."""
+
+
+def see_done(arguments: Sequence[str], folder: Path, hear: Hear) -> None:
+    """Run ``python -m`` ``arguments`` to its end, alone in ``folder``; ``hear`` gets every line that it says.
+
+    Stops the child where ``hear`` raises. Raises TrainingFailed with the child's sentence.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with _alone(folder) as lock:
+        _follow(arguments, folder, lock, hear)
+
+
+def folder_of(home: Path, run_id: int) -> Path:
+    """Where a run's files lie."""
+    return home / "runs" / str(run_id)
+
+
+def events(home: Path, run_id: int) -> list[dict[str, Any]]:
+    """What the child of a run has said so far, in order; a line that is still being written is left for later."""
+    path = folder_of(home, run_id) / EVENTS
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1] if line]
+
+
+def _follow(arguments: Sequence[str], folder: Path, lock: int, hear: Hear) -> None:
+    """The child holds ``lock`` too, for as long as it or a child of its own lives."""
+    command = [sys.executable, "-m", *arguments]
+    with (
+        (folder / EVENTS).open("ab") as kept,
+        # A session of its own: Ctrl+C at the server is no wish to cancel the training, which goes on at the next start.
+        subprocess.Popen(  # noqa: S603  (our own program)
+            command, stdout=subprocess.PIPE, pass_fds=(lock,), start_new_session=True
+        ) as child,
+    ):
+        (folder / "pid").write_text(str(child.pid))
+        assert child.stdout is not None  # noqa: S101  (a pipe was asked for)
+        sentence = "The trainer ended without a word; the log has more."
+        try:
+            for line in child.stdout:
+                event = _event(line)
+                if event is None:
+                    continue
+                kept.write(json.dumps(event).encode() + b"\n")
+                kept.flush()
+                if event["event"] == "error":
+                    sentence = event["message"]
+                hear(event)
+        except BaseException:
+            child.send_signal(signal.SIGTERM)
+            raise
+    if child.returncode:
+        raise TrainingFailed(sentence)
+
+
+def _event(line: bytes) -> dict[str, Any] | None:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) and "event" in event else None
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[int]:
+    """Hold the folder. A child that outlived its killed worker, or children of its own, hold it still: they are told to
+    stop, and waited for, so that two never write the same checkpoint."""
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            with suppress(ProcessLookupError):
+                os.killpg(int((folder / "pid").read_text()), signal.SIGTERM)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield lock.fileno()
