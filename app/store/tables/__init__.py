@@ -2,6 +2,7 @@
 
 from app.store.tables.base import Base, now
 from app.store.tables.pixels import Blob, ClassPixels, Raster, Tile
+from app.store.tables.predictions import Prediction, Region
 from app.store.tables.review import Batch, Decision, Flag, Group, Score
 from app.store.tables.samples import ClassVersion, Dataset, Revision, Sample
 from app.store.tables.work import Document, Import, Job, Refusal, Run, Snapshot
@@ -19,8 +20,10 @@ __all__ = [
     "Group",
     "Import",
     "Job",
+    "Prediction",
     "Raster",
     "Refusal",
+    "Region",
     "Revision",
     "Run",
     "Sample",

@@ -62,7 +62,9 @@ class Group(Base):
 
 
 class Score(Base):
-    """What a check says of a sample, flagged or not. ``revision_id`` is None where the subject is the picture."""
+    """What a check says of a sample, flagged or not. ``revision_id`` is None where the subject is the picture.
+
+    ``run_id`` and ``fold`` name the model behind it, one that never saw the sample, where there was one."""
 
     __tablename__ = "score"
     __table_args__ = (
@@ -77,6 +79,8 @@ class Score(Base):
     check: Mapped[str] = mapped_column(String(40))
     version: Mapped[int]
     value: Mapped[float]
+    run_id: Mapped[int | None]
+    fold: Mapped[int | None]
     group_id: Mapped[int | None] = mapped_column(ForeignKey("group.id"))
 
 

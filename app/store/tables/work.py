@@ -92,7 +92,8 @@ class Snapshot(Base):
 
 
 class Run(Base):
-    """A training. Its files lie in ``runs/<id>`` of the data folder; how far it is stands in its job."""
+    """A training, or a cross-validation; ``kind``: train or crossval. Its files lie in ``runs/<id>`` of the data folder;
+    how far it is stands in its job."""
 
     __tablename__ = "run"
     __table_args__ = (Index("ix_run_dataset_id", "dataset_id", "id"),)
@@ -100,6 +101,7 @@ class Run(Base):
     dataset_id: Mapped[int] = mapped_column(ForeignKey("dataset.id"))
     snapshot_id: Mapped[int | None] = mapped_column(ForeignKey("snapshot.id"))
     job_id: Mapped[int | None] = mapped_column(ForeignKey("job.id"))
+    kind: Mapped[str] = mapped_column(String(12), default="train", server_default="train")
     name: Mapped[str] = mapped_column(String(120))
     arm: Mapped[str] = mapped_column(String(24))
     config: Mapped[dict[str, Any]]
