@@ -22,12 +22,14 @@ class Proposal:
     source: str
     actor: Actor
     original: str | None = None
+    confidence_id: int | None = None  # of a model's mask: raster of how sure it was of each pixel, 255 for sure
 
 
 def propose(session: Session, proposals: Sequence[Proposal]) -> list[Revision]:
     """Append a revision for each proposal, at most one a sample.
 
-    A sample's first mask becomes current; any later one waits as pending for a decision. Nothing is overwritten.
+    A sample's first mask becomes current; any later one, and any of a model, waits as pending for a decision. Nothing is
+    overwritten.
     """
     revisions = []
     for one in proposals:
@@ -36,11 +38,12 @@ def propose(session: Session, proposals: Sequence[Proposal]) -> list[Revision]:
             parent_id=one.sample.current_id,
             mask_id=one.mask_id,
             original=one.original,
+            confidence_id=one.confidence_id,
             class_version=one.class_version,
             source=one.source,
             actor_kind=one.actor.kind,
             actor_name=one.actor.name,
-            state="pending" if one.sample.current_id is not None else "current",
+            state="current" if one.sample.current_id is None and one.source != "model" else "pending",
         )
         session.add(revision)
         revisions.append(revision)

@@ -1,6 +1,7 @@
 """The rows. What is derived and kept only for speed is marked so."""
 
 from app.store.tables.base import Base, now
+from app.store.tables.comparisons import Comparison
 from app.store.tables.pixels import Blob, ClassPixels, Raster, Tile
 from app.store.tables.predictions import Prediction, Region
 from app.store.tables.review import Batch, Decision, Flag, Group, Score
@@ -13,6 +14,7 @@ __all__ = [
     "Blob",
     "ClassPixels",
     "ClassVersion",
+    "Comparison",
     "Dataset",
     "Decision",
     "Document",

@@ -93,5 +93,7 @@ class Revision(Base):
     source: Mapped[str] = mapped_column(String(12))
     actor_kind: Mapped[str] = mapped_column(String(8))
     actor_name: Mapped[str] = mapped_column(String(120))
+    # Of a model's mask: the raster of how sure it was of each pixel, 255 for sure.
+    confidence_id: Mapped[int | None]
     state: Mapped[str] = mapped_column(String(12))
     at: Mapped[datetime] = mapped_column(default=now)

@@ -96,7 +96,10 @@ class Run(Base):
     how far it is stands in its job."""
 
     __tablename__ = "run"
-    __table_args__ = (Index("ix_run_dataset_id", "dataset_id", "id"),)
+    __table_args__ = (
+        Index("ix_run_dataset_id", "dataset_id", "id"),
+        Index("ix_run_comparison_id", "comparison_id"),
+    )
     id: Mapped[int] = mapped_column(primary_key=True)
     dataset_id: Mapped[int] = mapped_column(ForeignKey("dataset.id"))
     snapshot_id: Mapped[int | None] = mapped_column(ForeignKey("snapshot.id"))
@@ -108,3 +111,7 @@ class Run(Base):
     result: Mapped[dict[str, Any] | None]
     actor_name: Mapped[str] = mapped_column(String(120))
     at: Mapped[datetime] = mapped_column(default=now)
+    # Of a comparison: which, and its side, before or after. Its runs share the comparison's job.
+    comparison_id: Mapped[int | None]
+    side: Mapped[str | None] = mapped_column(String(8))
+    started_at: Mapped[datetime | None]
