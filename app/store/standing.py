@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from app.domain.status import Facts, status_of
-from app.store.tables import Flag, Raster, Revision, Sample
+from app.store.tables import CvatFrame, Flag, Raster, Revision, Sample
 
 CHUNK = 500
 
@@ -24,9 +24,12 @@ def refresh(session: Session, sample_ids: Sequence[int]) -> int:
 
 def _refresh_chunk(session: Session, ids: Sequence[int]) -> int:
     flags = _open_flags(session, ids)
-    pending = set(
-        session.scalars(select(Revision.sample_id).where(Revision.sample_id.in_(ids), Revision.state == "pending"))
-    )
+    waiting = select(Revision.sample_id).where(Revision.sample_id.in_(ids), Revision.state == "pending")
+    pending = set(session.scalars(waiting))
+    # What comes from CVAT is decided at once; it waits only where the mask was changed here too.
+    conflicts = set(session.scalars(waiting.where(Revision.source == "cvat")))
+    frames = select(CvatFrame.sample_id).where(CvatFrame.sample_id.in_(ids), CvatFrame.state == "out")
+    out = set(session.scalars(frames))
     changed_pixels = _changed(session, ids)
     columns = (Sample.id, Sample.current_id, Sample.confirmed_id, Sample.excluded)
     derived = (Sample.status, Sample.worst, Sample.worst_check)
@@ -36,6 +39,8 @@ def _refresh_chunk(session: Session, ids: Sequence[int]) -> int:
         facts = Facts(
             has_mask=current is not None,
             excluded=excluded,
+            conflict=id in conflicts,
+            at_cvat=id in out,
             pending=id in pending,
             open_flags=count,
             confirmed=current is not None and confirmed == current,

@@ -2,6 +2,7 @@
 
 from app.store.tables.base import Base, now
 from app.store.tables.comparisons import Comparison
+from app.store.tables.cvat import CvatAnswer, CvatBatch, CvatFrame, CvatLabel, CvatLine, CvatPull
 from app.store.tables.pixels import Blob, ClassPixels, Raster, Tile
 from app.store.tables.predictions import Prediction, Region
 from app.store.tables.review import Batch, Decision, Flag, Group, Score
@@ -15,6 +16,12 @@ __all__ = [
     "ClassPixels",
     "ClassVersion",
     "Comparison",
+    "CvatAnswer",
+    "CvatBatch",
+    "CvatFrame",
+    "CvatLabel",
+    "CvatLine",
+    "CvatPull",
     "Dataset",
     "Decision",
     "Document",

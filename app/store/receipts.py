@@ -1,0 +1,111 @@
+"""Pulls from CVAT and their receipts, and what people said about labels there."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from app.domain.errors import NotFound
+from app.store.tables import CvatAnswer, CvatBatch, CvatLine, CvatPull, Sample
+
+
+@dataclass(frozen=True)
+class Total:
+    """What one annotator's jobs came to."""
+
+    annotator: str | None
+    outcome: str
+    samples: int
+    pixels: int
+
+
+def find(session: Session, id: int) -> CvatPull:
+    """Raises NotFound."""
+    pull = session.get(CvatPull, id)
+    if pull is None:
+        raise NotFound(f"There is no CVAT pull {id}.")
+    return pull
+
+
+def of_batch(session: Session, batch_id: int) -> list[CvatPull]:
+    """The newest first."""
+    return list(session.scalars(select(CvatPull).where(CvatPull.batch_id == batch_id).order_by(CvatPull.id.desc())))
+
+
+def asked(session: Session, batch_id: int) -> CvatPull | None:
+    """A pull of this batch that was asked for and has not ended."""
+    query = select(CvatPull).where(CvatPull.batch_id == batch_id, CvatPull.state == "asked")
+    return session.scalar(query.order_by(CvatPull.id.desc()).limit(1))
+
+
+def lines(session: Session, pull_id: int) -> list[tuple[CvatLine, Sample]]:
+    """A receipt's lines: conflicts first, then what was changed (the most pixels first), skipped, unchanged."""
+    found = session.execute(
+        select(CvatLine, Sample).join(Sample, Sample.id == CvatLine.sample_id).where(CvatLine.pull_id == pull_id)
+    )
+    order = ("conflict", "changed", "skipped", "unchanged")
+    return sorted(found, key=lambda one: (order.index(one[0].outcome), -one[0].pixels, one[0].sample_id))
+
+
+def done_samples(session: Session, pull_id: int) -> set[int]:
+    """Samples that have their line already."""
+    return set(session.scalars(select(CvatLine.sample_id).where(CvatLine.pull_id == pull_id)))
+
+
+def totals(session: Session, pull_id: int) -> list[Total]:
+    """By annotator and outcome."""
+    query = (
+        select(CvatLine.annotator, CvatLine.outcome, func.count(), func.sum(CvatLine.pixels))
+        .where(CvatLine.pull_id == pull_id)
+        .group_by(CvatLine.annotator, CvatLine.outcome)
+        .order_by(CvatLine.annotator, CvatLine.outcome)
+    )
+    return [
+        Total(annotator, outcome, count, int(pixels)) for annotator, outcome, count, pixels in session.execute(query)
+    ]
+
+
+def counts(session: Session, pull_id: int) -> dict[str, int]:
+    """outcome -> samples."""
+    query = select(CvatLine.outcome, func.count()).where(CvatLine.pull_id == pull_id).group_by(CvatLine.outcome)
+    return dict(session.execute(query).tuples().all())
+
+
+def of_sample(session: Session, sample_id: int) -> list[tuple[CvatLine, CvatPull]]:
+    """What pulls said of a sample, the newest first."""
+    query = select(CvatLine, CvatPull).join(CvatPull, CvatPull.id == CvatLine.pull_id)
+    return list(session.execute(query.where(CvatLine.sample_id == sample_id).order_by(CvatPull.id.desc())))
+
+
+def pull_of(session: Session, revision_ids: Sequence[int]) -> dict[int, int]:
+    """revision -> the pull that made it."""
+    query = select(CvatLine.after_id, CvatLine.pull_id).where(CvatLine.after_id.in_(revision_ids))
+    return {revision: pull for revision, pull in session.execute(query.order_by(CvatLine.pull_id.desc())) if revision}
+
+
+def drop(session: Session, pull: CvatPull) -> None:
+    """Forget a pull that nobody asked for and that found nothing."""
+    session.execute(delete(CvatLine).where(CvatLine.pull_id == pull.id))
+    session.delete(pull)
+
+
+def answers(session: Session, dataset_id: int, server: str) -> dict[int, CvatAnswer]:
+    """label -> what was asked about it, answered or not."""
+    query = select(CvatAnswer).where(CvatAnswer.dataset_id == dataset_id, CvatAnswer.server == server)
+    return {one.label_id: one for one in session.scalars(query)}
+
+
+def questions(session: Session, dataset_id: int) -> list[CvatAnswer]:
+    """Labels of any server that somebody has to answer for."""
+    query = select(CvatAnswer).where(CvatAnswer.dataset_id == dataset_id, CvatAnswer.answer.is_(None))
+    return list(session.scalars(query.order_by(CvatAnswer.server, CvatAnswer.label_id)))
+
+
+def ask(session: Session, batch: CvatBatch, label_id: int, name: str, colour: str) -> None:
+    """Note a question, once; the label's name and colour are those of now."""
+    row = session.get(CvatAnswer, (batch.dataset_id, batch.server, label_id))
+    if row is None:
+        row = CvatAnswer(dataset_id=batch.dataset_id, server=batch.server, label_id=label_id)
+        session.add(row)
+    row.name, row.colour = name, colour
