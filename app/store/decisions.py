@@ -16,19 +16,22 @@ from app.domain.errors import Conflict, NotFound
 from app.store import revisions
 from app.store.tables import Batch, Decision, Flag, Revision, Sample
 
-Verb = Literal["keep", "exclude", "include", "restore", "reject"]
+Verb = Literal["keep", "exclude", "include", "restore", "reject", "edit", "cvat"]
 
 
 @dataclass(frozen=True)
 class Wish:
     """What is to be done to each sample. ``keep`` leaves it in the set as it is, or takes it back in; ``checks``: it
     closes only these checks' flags (None: all); ``group``: only the flags of this group. ``revision``: the one that
-    restore and reject are about, or that keep has to find current."""
+    restore, reject and edit are about, or that keep has to find current. ``edit`` puts a revision in force that was
+    made from the current mask for just this decision, and settles the pending one that it took from. ``cvat`` puts what
+    came back from there in force and closes its flags; ``fresh``: it was proposed along with this decision."""
 
     verb: Verb
     checks: frozenset[str] | None = None
     group: int | None = None
     revision: int | None = None
+    fresh: bool = False
 
 
 def open_batch(session: Session, dataset_id: int, verb: str, actor: Actor, undoes: int | None = None) -> Batch:
@@ -52,18 +55,26 @@ def apply(session: Session, batch: Batch, sample: Sample, wish: Wish) -> Decisio
             _keep(session, sample, wish, decision.before)
             decision.revision_id = sample.current_id
         case "restore":
-            revision = _own_revision(session, sample, wish.revision)
+            revision = revisions.of_this(session, sample, wish.revision or 0)
             if revision.id == sample.current_id:
                 raise Conflict(f"revision {revision.id} is its current mask already")
             _note_states(session, [i for i in (revision.id, sample.current_id) if i is not None], decision.before)
             revisions.make_current(session, sample, revision.id)
             sample.confirmed_id = decision.revision_id = revision.id
         case "reject":
-            revision = _own_revision(session, sample, wish.revision)
+            revision = revisions.of_this(session, sample, wish.revision or 0)
             if revision.state != "pending":
                 raise Conflict(f"revision {revision.id} isn't pending")
             _note_states(session, [revision.id], decision.before)
             revision.state = "rejected"
+            decision.revision_id = revision.id
+        case "edit":
+            revision = revisions.of_this(session, sample, wish.revision or 0)
+            _edit(session, sample, revision, decision.before)
+            decision.revision_id = revision.id
+        case "cvat":
+            revision = revisions.of_this(session, sample, wish.revision or 0)
+            _take(session, sample, revision, wish.fresh, decision.before)
             decision.revision_id = revision.id
     return _record(session, batch, sample, decision)
 
@@ -172,13 +183,43 @@ def _keep(session: Session, sample: Sample, wish: Wish, before: dict[str, Any]) 
     sample.confirmed_id = sample.current_id
 
 
-def _own_revision(session: Session, sample: Sample, id: int | None) -> Revision:
-    revision = revisions.find(session, id or 0)
-    if revision.sample_id != sample.id:
-        raise NotFound(f"Revision {id} is not of this sample.")
-    return revision
+def _edit(session: Session, sample: Sample, revision: Revision, before: dict[str, Any]) -> None:
+    if sample.current_id not in (revision.parent_id, revision.id):
+        raise Conflict(f"revision {revision.id} wasn't made from its current mask")
+    # What an undo leaves is as if the revision had never been in force: neither current nor waiting.
+    before["current"] = revision.parent_id
+    before["revisions"] = {str(revision.id): "superseded"}
+    if revision.parent_id is not None:
+        before["revisions"][str(revision.parent_id)] = "current"
+    taken = session.get_one(Revision, revision.merged_id) if revision.merged_id is not None else None
+    if taken is not None and taken.state == "pending":
+        before["revisions"][str(taken.id)] = taken.state
+        taken.state = "superseded"
+    revisions.make_current(session, sample, revision.id)
+    sample.confirmed_id = revision.id
 
 
 def _note_states(session: Session, ids: Collection[int], before: dict[str, Any]) -> None:
     rows = session.scalars(select(Revision).where(Revision.id.in_(ids)))
     before["revisions"] = {str(row.id): row.state for row in rows}
+
+
+def _take(session: Session, sample: Sample, revision: Revision, fresh: bool, before: dict[str, Any]) -> None:
+    flags = list(session.scalars(select(Flag).where(Flag.revision_id == revision.id, Flag.state == "open")))
+    if not flags and sample.current_id == sample.confirmed_id == revision.id:
+        raise Conflict("it was confirmed already")
+    # A suggestion that was corrected in CVAT is settled by the correction.
+    pushed = session.get(Revision, revision.parent_id) if fresh and revision.parent_id is not None else None
+    settled = [pushed] if pushed is not None and pushed.state == "pending" else []
+    _note_states(session, [one for one in (revision.id, sample.current_id) if one is not None], before)
+    before["revisions"] |= {str(one.id): one.state for one in settled}
+    if fresh:  # an undo leaves it as if it had never been in force
+        before["revisions"][str(revision.id)] = "superseded"
+        before["current"] = before["current"] if revision.parent_id is not None else None
+    for one in settled:
+        one.state = "superseded"
+    before["flags"] = {str(flag.id): flag.state for flag in flags}
+    for flag in flags:
+        flag.state = "kept"
+    revisions.make_current(session, sample, revision.id)
+    sample.confirmed_id = revision.id

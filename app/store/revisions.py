@@ -14,7 +14,8 @@ from app.store.tables import Revision, Sample
 @dataclass(frozen=True)
 class Proposal:
     """A mask for a sample. ``source``: import, restore, brush, cvat or model; ``original``: hash of the bytes it came
-    as, where they differ from the mask's own."""
+    as, where they differ from the mask's own; ``parent``: the revision it was made from, where that isn't the current
+    one; ``merged``: the other revision that a merge took from."""
 
     sample: Sample
     mask_id: int
@@ -23,6 +24,8 @@ class Proposal:
     actor: Actor
     original: str | None = None
     confidence_id: int | None = None  # of a model's mask: raster of how sure it was of each pixel, 255 for sure
+    parent: int | None = None
+    merged: int | None = None
 
 
 def propose(session: Session, proposals: Sequence[Proposal]) -> list[Revision]:
@@ -35,7 +38,8 @@ def propose(session: Session, proposals: Sequence[Proposal]) -> list[Revision]:
     for one in proposals:
         revision = Revision(
             sample_id=one.sample.id,
-            parent_id=one.sample.current_id,
+            parent_id=one.parent if one.parent is not None else one.sample.current_id,
+            merged_id=one.merged,
             mask_id=one.mask_id,
             original=one.original,
             confidence_id=one.confidence_id,
@@ -60,6 +64,14 @@ def find(session: Session, id: int) -> Revision:
     revision = session.get(Revision, id)
     if revision is None:
         raise NotFound(f"There is no revision {id}.")
+    return revision
+
+
+def of_this(session: Session, sample: Sample, id: int) -> Revision:
+    """The revision, which has to be of ``sample``. Raises NotFound."""
+    revision = find(session, id)
+    if revision.sample_id != sample.id:
+        raise NotFound(f"Revision {id} is not of this sample.")
     return revision
 
 

@@ -3,6 +3,7 @@
 from app.store.tables.base import Base, now
 from app.store.tables.comparisons import Comparison
 from app.store.tables.cvat import CvatAnswer, CvatBatch, CvatFrame, CvatLabel, CvatLine, CvatPull
+from app.store.tables.drafts import Draft
 from app.store.tables.pixels import Blob, ClassPixels, Raster, Tile
 from app.store.tables.predictions import Prediction, Region
 from app.store.tables.review import Batch, Decision, Flag, Group, Score
@@ -25,6 +26,7 @@ __all__ = [
     "Dataset",
     "Decision",
     "Document",
+    "Draft",
     "Flag",
     "Group",
     "Import",

@@ -70,7 +70,8 @@ class Sample(Base):
 
 
 class Revision(Base):
-    """A proposed mask of a sample: append-only, whoever made it."""
+    """A proposed mask of a sample: append-only, whoever made it. ``merged_id``: the other one that a merge took
+    from."""
 
     __tablename__ = "revision"
     __table_args__ = (
@@ -97,3 +98,4 @@ class Revision(Base):
     confidence_id: Mapped[int | None]
     state: Mapped[str] = mapped_column(String(12))
     at: Mapped[datetime] = mapped_column(default=now)
+    merged_id: Mapped[int | None]
