@@ -8,6 +8,7 @@ class RemaskError(Exception):
 
     status = 400
     title = "Bad request"
+    retry_after: int | None = None  # seconds after which the same may go well
     facts: dict[str, Any] | None = None  # what a program may want to know besides the sentence
 
 

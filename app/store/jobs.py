@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CursorResult, or_, select, update
+from sqlalchemy import CursorResult, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.errors import NotFound
@@ -89,6 +89,17 @@ def lively(session: Session, since: datetime) -> Sequence[Job]:
     """Jobs under way, and those that ended at ``since`` or later; the oldest first."""
     query = select(Job).where(or_(Job.state.not_in(ENDED), Job.finished_at >= since)).order_by(Job.id)
     return session.scalars(query).all()
+
+
+def by_state(session: Session) -> dict[str, int]:
+    """Every state with its number of jobs; zeros too."""
+    counts = dict(session.execute(select(Job.state, func.count()).group_by(Job.state)).all())
+    return {state: counts.get(state, 0) for state in ("queued", "running", *ENDED)}
+
+
+def oldest_queued(session: Session) -> datetime | None:
+    """When the job that waits longest was asked for; None where none waits."""
+    return session.scalar(select(func.min(Job.created_at)).where(Job.state == "queued"))
 
 
 def recent(session: Session, dataset_id: int | None = None, limit: int = 50) -> list[Job]:

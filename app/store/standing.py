@@ -18,11 +18,16 @@ def refresh(session: Session, sample_ids: Sequence[int]) -> int:
     session.flush()
     changed = 0
     for start in range(0, len(sample_ids), CHUNK):
-        changed += _refresh_chunk(session, sample_ids[start : start + CHUNK])
+        values = stale(session, sample_ids[start : start + CHUNK])
+        if values:
+            session.execute(update(Sample), [{"id": id, **stands} for id, stands in values.items()])
+            _tell_loaded(session, values)
+        changed += len(values)
     return changed
 
 
-def _refresh_chunk(session: Session, ids: Sequence[int]) -> int:
+def stale(session: Session, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """Those of at most CHUNK samples whose columns don't say what follows from the rows, and what they should say."""
     flags = _open_flags(session, ids)
     waiting = select(Revision.sample_id).where(Revision.sample_id.in_(ids), Revision.state == "pending")
     pending = set(session.scalars(waiting))
@@ -49,10 +54,7 @@ def _refresh_chunk(session: Session, ids: Sequence[int]) -> int:
         stands = {"status": str(status_of(facts)), "worst": worst, "worst_check": check}
         if list(stands.values()) != was:
             values[id] = stands
-    if values:
-        session.execute(update(Sample), [{"id": id, **stands} for id, stands in values.items()])
-        _tell_loaded(session, values)
-    return len(values)
+    return values
 
 
 def _tell_loaded(session: Session, values: dict[int, dict[str, Any]]) -> None:

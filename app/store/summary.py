@@ -33,6 +33,12 @@ def by_status(session: Session, dataset_id: int) -> dict[str, int]:
     return {status.value: counts.get(status.value, 0) for status in Status}
 
 
+def everywhere_by_status(session: Session) -> dict[str, int]:
+    """As ``by_status``, over all datasets."""
+    counts = dict(session.execute(select(Sample.status, func.count()).group_by(Sample.status)).all())
+    return {status.value: counts.get(status.value, 0) for status in Status}
+
+
 def by_check(session: Session, dataset_id: int) -> dict[str, int]:
     """Samples with an open flag, by check; excluded samples left out."""
     query = (
