@@ -23,6 +23,7 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="Address to serve on; beyond loopback REMASK_TOKEN is needed.")
     port: int = Field(default=8000, ge=1, le=65535, description="Port to serve on.")
     token: str | None = Field(default=None, description="Secret that every request has to carry, off loopback.")
+    tokens: Path | None = Field(default=None, description="File of further tokens: name, role and token a line.")
     reviewer: str = Field(default_factory=_system_user, description="Name that decisions carry by default.")
     max_upload: int = Field(default=8 << 30, ge=1, description="Largest upload in bytes.")
 

@@ -21,7 +21,7 @@ $("#theme").addEventListener("click", () => {
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => document.dispatchEvent(new Event("themechange")));
 
 const reviewer = $("#reviewer");
-$("form", reviewer).addEventListener("submit", async (event) => {
+$("form", reviewer)?.addEventListener("submit", async (event) => {
   event.preventDefault();
   try {
     const me = await put("/me", { name: event.target.elements.name.value });
@@ -33,7 +33,7 @@ $("form", reviewer).addEventListener("submit", async (event) => {
     fail(error);
   }
 });
-reviewer.addEventListener("toggle", () => reviewer.open && $("input", reviewer).select());
+reviewer.addEventListener("toggle", () => reviewer.open && $("input", reviewer)?.select());
 
 // A popover closes by Escape and by a click elsewhere.
 document.addEventListener("click", (event) => {
@@ -48,4 +48,4 @@ document.addEventListener("keydown", (event) => {
 }, true);
 
 localTimes();
-watchJobs();
+if (document.body.dataset.role) watchJobs();

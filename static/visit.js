@@ -15,7 +15,7 @@ function remember(entry) {
   visit.done.push(entry);
   visit.undone = [];
   write(visit);
-  if (!stored("reviewer-known", false)) {
+  if ($("#reviewer form") && !stored("reviewer-known", false)) {
     store("reviewer-known", true);
     toast(`Saved under the name ${$("#reviewer [data-name]").textContent}.`, { action: "Change", run: () => ($("#reviewer").open = true) });
   }

@@ -1,25 +1,25 @@
-"""Who may ask: Host and Origin are checked, off loopback a token is needed, and every answer carries strict headers."""
+"""Who may ask: Host and Origin are checked, off loopback a token is needed whose role allows what is asked, and every
+answer carries strict headers."""
 
-import hashlib
-import hmac
 import ipaddress
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi import Request
+from fastapi.responses import Response
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.domain.errors import RemaskError
 from app.settings import Settings
-from app.web import errors
-from app.web.deps import Config, reviewer
+from app.web import errors, limits
+from app.web.roles import OPEN, SAFE, Role, needed
+from app.web.tokens import NOBODY, Holder, Tokens, load
 
 COOKIE = "remask_token"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-_SAFE = ("GET", "HEAD", "OPTIONS")
-_OPEN = ("/static/", "/login")  # needed to show that a token is missing; they hold no data
+MACHINES = "/hooks/"  # programs elsewhere send here, without Origin; a signature proves who they are
+EVERYBODY = Holder(None, Role.ADMIN)  # where there is no token at all
 CSP = "; ".join(
     (
         "default-src 'none'",
@@ -54,21 +54,24 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
-def check_exposure(settings: Settings) -> None:
-    """Raises Exposed where the address is not loopback and no token is set."""
-    if not is_loopback(settings.host) and not settings.token:
+def check_exposure(settings: Settings) -> Tokens:
+    """The tokens in force. Raises Exposed where the address is not loopback and none is set, and BadTokens."""
+    if not is_loopback(settings.host) and not settings.token and settings.tokens is None:
         raise Exposed(
-            f"Serving on {settings.host} would let everybody on the network in; set REMASK_TOKEN to a long secret, "
-            "or serve on 127.0.0.1."
+            f"Serving on {settings.host} would let everybody on the network in; set REMASK_TOKEN to a long secret, or "
+            "REMASK_TOKENS to a file of them, or serve on 127.0.0.1."
         )
+    return load(settings)
 
 
 class Guard:
     """ASGI middleware: refuses what may not pass, answers what went wrong further in, adds the headers."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, tokens: Tokens, guesses: limits.Guesses) -> None:
         self._app = app
         self._settings = settings
+        self._tokens = tokens
+        self._guesses = guesses
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -87,34 +90,67 @@ class Guard:
             await send(message)
 
         request = Request(scope, receive)
-        request.state.reviewer = reviewer(request)
+        request.state.holder = NOBODY
         try:
             if refusal := self._refusal(request):
                 return await refusal(scope, receive, send_with_headers)
-            await self._app(scope, receive, send_with_headers)
+            await self._app(scope, limits.bounded(scope, receive), send_with_headers)
         except Exception as error:
             if started:
                 raise
             await errors.unexpected(request, error)(scope, receive, send_with_headers)
 
     def _refusal(self, request: Request) -> Response | None:
+        if why := limits.refusal(request.scope):
+            return errors.problem(request, why[0], why[0].phrase, why[1])
         host = request.headers.get("host", "")
+        path = request.url.path
         if not self._is_our_host(host):
             detail = f"This server doesn't answer for {host!r}; open it as {self._settings.host}:{self._settings.port}."
             return errors.problem(request, 421, "Misdirected request", detail)
-        if "\0" in request.url.path or b"%00" in request.scope["query_string"]:
+        if "\0" in path or b"%00" in request.scope["query_string"]:
             return errors.problem(request, 400, "Bad request", "A URL can't hold the character NUL.")
-        if request.method not in _SAFE and (why := self._forged(request, host)):
-            return errors.problem(request, 403, "Forbidden", why)
-        if not request.url.path.startswith(_OPEN) and not self._knows_token(request.headers):
-            detail = "A token is needed: open /login?token=... once, or send it as Authorization: Bearer."
-            return errors.problem(request, 401, "Token needed", detail, {"WWW-Authenticate": "Bearer"})
-        return None
+        forgeable = request.method not in SAFE and not path.startswith(MACHINES)
+        if forgeable and (why_not := self._forged(request, host)):
+            return errors.problem(request, 403, "Forbidden", why_not)
+        return self._stranger(request) or self._overstepping(request)
+
+    def _stranger(self, request: Request) -> Response | None:
+        """The answer to who has no token that is known; else ``request.state.holder`` tells whose it is."""
+        if not self._tokens:
+            request.state.holder = EVERYBODY
+            return None
+        secret = self._bearer(request.headers)
+        by_header = secret is not None
+        secret = secret if secret is not None else _cookie(request.headers)
+        address = request.client.host if request.client is not None else ""
+        wait = 0 if secret is None else self._guesses.wait(address, secret)
+        if secret is not None and not wait:
+            found = self._tokens.by_token(secret) if by_header else self._tokens.by_cookie(secret)
+            self._guesses.note(address, secret, found is not None)
+            request.state.holder = found or NOBODY
+        if request.state.holder is not NOBODY or OPEN.fullmatch(request.url.path):
+            return None
+        if wait:
+            return too_many(request, wait)
+        detail = "A token is needed: enter it at /login, or send it as Authorization: Bearer."
+        return errors.problem(request, 401, "Token needed", detail, {"WWW-Authenticate": "Bearer"})
+
+    @staticmethod
+    def _overstepping(request: Request) -> Response | None:
+        """The answer to who asks for more than the token's role allows."""
+        least = needed(request.method, request.url.path)
+        holder: Holder = request.state.holder
+        if holder.role >= least or OPEN.fullmatch(request.url.path):
+            return None
+        have = holder.role.word
+        detail = f"This needs the role {least.word}, and your token gives {have}; ask whoever runs the server."
+        return errors.problem(request, 403, "Not allowed", detail)
 
     def _is_our_host(self, host: str) -> bool:
         """Loopback names and the configured host, with the port. Serving on every address, any name will do: the
         token keeps strangers out, and its cookie isn't sent under another name."""
-        if self._settings.host in ("0.0.0.0", "::") and self._settings.token:  # noqa: S104
+        if self._settings.host in ("0.0.0.0", "::") and self._tokens:  # noqa: S104
             return True
         try:
             parts = urlsplit(f"//{host}")
@@ -136,46 +172,27 @@ class Guard:
             return "Without an Origin header the token has to be sent as Authorization: Bearer."
         return None
 
-    def _knows_token(self, headers: Headers) -> bool:
-        token = self._settings.token
-        if not token:
-            return True
-        bearer = self._bearer(headers)
-        if bearer is not None:
-            return hmac.compare_digest(bearer.encode("latin-1"), token.encode())  # headers are read as Latin-1
-        try:
-            cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-        except CookieError:
-            return False
-        return cookie is not None and hmac.compare_digest(cookie.value.encode(), cookie_value(token).encode())
-
     @staticmethod
     def _bearer(headers: Headers) -> str | None:
         kind, _, value = headers.get("authorization", "").partition(" ")
-        return value.strip() if kind.lower() == "bearer" else None
+        if kind.lower() != "bearer":
+            return None
+        return value.strip().encode("latin-1").decode("utf-8", "surrogateescape")  # headers are read as Latin-1
 
 
-def cookie_value(token: str) -> str:
-    """What the browser keeps: proves the token was known without holding it."""
-    return hmac.new(token.encode(), b"remask cookie", hashlib.sha256).hexdigest()
+def too_many(request: Request, wait: int) -> Response:
+    """The answer to an address that has tried too many wrong tokens."""
+    detail = f"Too many wrong tokens came from your address; try again in {wait} seconds."
+    return errors.problem(request, 429, "Too many attempts", detail, {"Retry-After": str(wait)})
+
+
+def _cookie(headers: Headers) -> str | None:
+    try:
+        found = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+    except CookieError:
+        return None
+    return None if found is None else found.value
 
 
 def _has_body(request: Request) -> bool:
     return request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
-
-
-router = APIRouter(include_in_schema=False)
-
-
-@router.get("/login")
-def login(request: Request, settings: Config, token: str = "") -> Response:
-    """Swap the token in the URL for a cookie, once."""
-    if not settings.token:
-        return RedirectResponse("/", 303)
-    if not hmac.compare_digest(token.encode(), settings.token.encode()):
-        detail = "This is not the token that the server was started with."
-        return errors.problem(request, 401, "Wrong token", detail)
-    answer = RedirectResponse("/", 303, headers={"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
-    secure = request.url.scheme == "https"
-    answer.set_cookie(COOKIE, cookie_value(settings.token), httponly=True, samesite="strict", secure=secure)
-    return answer

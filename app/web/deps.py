@@ -12,6 +12,7 @@ from app.settings import Settings
 from app.store import datasets, samples
 from app.store.db import Database
 from app.store.tables import Dataset, Sample
+from app.web.tokens import Holder
 
 REVIEWER = "reviewer"
 MAX_ID = (1 << 63) - 1
@@ -37,11 +38,19 @@ def _read(db: Db) -> Iterator[Session]:
 Read = Annotated[Session, Depends(_read)]
 
 
-def reviewer(request: Request) -> str:
-    """The name that this request's decisions carry: header ``X-Reviewer``, else the cookie, else the settings'.
+def holder(request: Request) -> Holder:
+    """Whose token the request carries."""
+    return cast(Holder, request.state.holder)
 
-    Both are percent-encoded UTF-8, since neither can hold more than ASCII safely.
+
+def reviewer(request: Request) -> str:
+    """The name that this request's decisions carry: the token's where it has one, else that of the header
+    ``X-Reviewer``, else the cookie's, else the settings'.
+
+    Header and cookie are percent-encoded UTF-8, since neither can hold more than ASCII safely.
     """
+    if holder(request).name is not None:
+        return str(holder(request).name)
     said = request.headers.get("x-reviewer") or request.cookies.get(REVIEWER)
     name = unquote(said) if said else ""
     return person(name if name.strip() else _settings(request).reviewer).name

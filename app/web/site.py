@@ -18,7 +18,7 @@ from app.settings import Settings
 from app.store import jobs
 from app.store.db import open_database
 from app.store.tables import now
-from app.web import access, api, errors, media, pages, run_pages, uploads
+from app.web import access, api, errors, limits, login, media, pages, run_pages, uploads
 from app.web.api.models import Problem
 from app.web.templating import render
 
@@ -41,8 +41,8 @@ class Static(StaticFiles):
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The application on ``settings.database``, which is made and migrated where needed. Raises access.Exposed."""
-    access.check_exposure(settings)
+    """The application on ``settings.database``, made and migrated where needed. Raises as access.check_exposure."""
+    tokens, guesses = access.check_exposure(settings), limits.Guesses()
     db = open_database(settings.database)
     with db.read() as session:
         waiting = [Path(job.args["path"]) for job in jobs.lively(session, now()) if job.kind == "import"]
@@ -64,10 +64,12 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.db = db
     app.state.settings = settings
+    app.state.tokens = tokens
+    app.state.guesses = guesses
     app.state.thumbs = media.Cache()
     errors.install(app)
-    app.add_middleware(access.Guard, settings=settings)
-    for router in (api.router, media.router, access.router, pages.router, run_pages.router):
+    app.add_middleware(access.Guard, settings=settings, tokens=tokens, guesses=guesses)
+    for router in (api.router, media.router, login.router, pages.router, run_pages.router):
         app.include_router(router)
     _add_reference(app)
 

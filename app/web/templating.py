@@ -11,6 +11,8 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app.paths import STATIC, TEMPLATES
+from app.web.deps import holder, reviewer
+from app.web.tokens import NOBODY
 
 _WORDS = {"at_cvat": "at CVAT"}
 _CHECKS = {
@@ -93,7 +95,11 @@ environment = _environment()
 
 
 def render(request: Request, name: str, status: int = 200, **context: Any) -> HTMLResponse:
-    """A page. ``request.state.reviewer`` is the name that decisions carry; ``at`` the time that the page tells of."""
+    """A page. ``at`` is the time that it tells of. What is marked ``data-needs="admin"`` or ``"reviewer"`` hides from
+    who has less than that role; ``named``: the token says who that is, so the name can't be changed."""
     context.setdefault("at", now())
-    shown = environment.get_template(name).render(reviewer=request.state.reviewer, **context)
+    who = holder(request)
+    shown = environment.get_template(name).render(
+        reviewer=reviewer(request), role="" if who is NOBODY else who.role.word, named=who.name is not None, **context
+    )
     return HTMLResponse(shown, status_code=status, headers={"Cache-Control": "no-store"})

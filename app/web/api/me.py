@@ -6,10 +6,18 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from app.domain.actor import person
-from app.web.deps import REVIEWER, Reviewer
+from app.domain.errors import RemaskError
+from app.web.deps import REVIEWER, Reviewer, holder
 
 router = APIRouter(tags=["me"])
 _FOR_A_YEAR = 31_536_000
+
+
+class Named(RemaskError):
+    """The name can't be chosen."""
+
+    status = 403
+    title = "Not allowed"
 
 
 class Me(BaseModel):
@@ -18,13 +26,16 @@ class Me(BaseModel):
 
 @router.get("/me")
 def me(actor: Reviewer) -> Me:
-    """The name in force: header X-Reviewer (percent-encoded), else the cookie, else the system user's."""
+    """The name in force: the token's, else header X-Reviewer's (percent-encoded), else the cookie's, else the system
+    user's."""
     return Me(name=actor.name)
 
 
 @router.put("/me")
 def put_me(request: Request, body: Me, response: Response) -> Me:
-    """Keep another name in this browser's cookie."""
+    """Keep another name in this browser's cookie. Refused where the token has a name."""
+    if holder(request).name is not None:
+        raise Named("Your name comes from your token; ask whoever runs the server to change it.")
     name = person(body.name).name
     response.set_cookie(
         REVIEWER,

@@ -1,0 +1,108 @@
+"""Tokens: who a secret belongs to and what it allows. Only hashes are kept and compared, in constant time."""
+
+import hashlib
+import hmac
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.domain.actor import person
+from app.domain.errors import RemaskError
+from app.settings import Settings
+from app.web.roles import Role
+
+SHORTEST = 16
+_RULE = "each line is a name, a role (viewer, reviewer or admin) and a token, with spaces between"
+
+
+class BadTokens(RemaskError):
+    """A token file that can't be trusted or read."""
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who has a token. ``name`` is None for the one of the settings, whose holders say who they are themselves."""
+
+    name: str | None
+    role: Role
+
+
+NOBODY = Holder("nobody", Role.VIEWER)
+
+
+@dataclass(frozen=True)
+class _Key:
+    holder: Holder
+    token: bytes  # sha256
+    cookie: bytes  # sha256 of the cookie's value
+
+
+class Tokens:
+    """All tokens in force. False where there is none: then whoever reaches the server may do everything."""
+
+    def __init__(self, said: list[tuple[Holder, str]]) -> None:
+        self._keys = [_Key(holder, _hash(token), _hash(cookie_value(token))) for holder, token in said]
+
+    def __bool__(self) -> bool:
+        return bool(self._keys)
+
+    def by_token(self, token: str) -> Holder | None:
+        digest = _hash(token)
+        return self._find([(key.token, key) for key in self._keys], digest)
+
+    def by_cookie(self, value: str) -> Holder | None:
+        digest = _hash(value)
+        return self._find([(key.cookie, key) for key in self._keys], digest)
+
+    @staticmethod
+    def _find(known: list[tuple[bytes, _Key]], digest: bytes) -> Holder | None:
+        found = None
+        for one, key in known:  # all of them, so that the time doesn't tell which one it was
+            if hmac.compare_digest(one, digest):
+                found = key.holder
+        return found
+
+
+def load(settings: Settings) -> Tokens:
+    """The tokens of REMASK_TOKEN (an admin's) and of the file REMASK_TOKENS. Raises BadTokens."""
+    said = [(Holder(None, Role.ADMIN), settings.token)] if settings.token else []
+    if settings.tokens is not None:
+        said += _read(settings.tokens)
+    if len({token for _, token in said}) < len(said):
+        raise BadTokens(f"{settings.tokens} gives one token to two people; make another one.")
+    return Tokens(said)
+
+
+def cookie_value(token: str) -> str:
+    """What the browser keeps: proves that the token was known without holding it."""
+    return hmac.new(token.encode(), b"remask cookie", hashlib.sha256).hexdigest()
+
+
+def _read(path: Path) -> list[tuple[Holder, str]]:
+    try:
+        mode = path.stat().st_mode
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadTokens(f"The token file {path} can't be read: {getattr(error, 'strerror', None) or error}.") from None
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise BadTokens(f"Others on this machine may read the token file {path}; say: chmod 600 {path}")
+    lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1)]
+    said = [_holder(path, number, line) for number, line in lines if line and not line.startswith("#")]
+    if not said:
+        raise BadTokens(f"The token file {path} holds no token: {_RULE}.")
+    return said
+
+
+def _holder(path: Path, number: int, line: str) -> tuple[Holder, str]:
+    """One line. The token itself is never part of a message."""
+    parts = line.rsplit(None, 2)
+    roles = {role.word: role for role in Role}
+    if len(parts) != 3 or parts[1] not in roles:
+        raise BadTokens(f"Line {number} of {path} can't be read: {_RULE}.")
+    if len(parts[2]) < SHORTEST:
+        raise BadTokens(f"The token in line {number} of {path} is shorter than {SHORTEST} characters; make another.")
+    return Holder(person(parts[0]).name, roles[parts[1]]), parts[2]
+
+
+def _hash(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
