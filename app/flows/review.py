@@ -65,7 +65,7 @@ def decide(
     """
     with db.write() as session:
         row = datasets.find(session, dataset)
-        chosen = _selected(session, row.id, selection)
+        chosen = selected(session, row.id, selection)
         if selection.group is not None:
             wish = Wish(wish.verb, wish.checks, selection.group, wish.revision)
         batch = decisions.open_batch(session, row.id, wish.verb, actor)
@@ -123,7 +123,8 @@ def undo_last(db: Database, dataset: str, actor: Actor) -> Outcome:
     return undo(db, batch.id, actor)
 
 
-def _selected(session: Session, dataset_id: int, selection: Selection) -> list[Sample]:
+def selected(session: Session, dataset_id: int, selection: Selection) -> list[Sample]:
+    """The samples that a selection means. Raises NotFound, and Invalid for an empty one."""
     if selection.filter is not None:
         return samples.by_ids(session, dataset_id, browse.ids(session, dataset_id, selection.filter))
     if selection.group is not None:

@@ -81,6 +81,16 @@ def of_sample(session: Session, sample_id: int) -> list[Revision]:
     return list(session.scalars(query))
 
 
+def suggested(session: Session, sample_ids: Sequence[int]) -> dict[int, int]:
+    """sample -> the newest mask of a model that waits for a decision."""
+    found: dict[int, int] = {}
+    for start in range(0, len(sample_ids), 500):
+        query = select(Revision.sample_id, Revision.id).where(Revision.sample_id.in_(sample_ids[start : start + 500]))
+        query = query.where(Revision.source == "model", Revision.state == "pending").order_by(Revision.id)
+        found.update((sample_id, id) for sample_id, id in session.execute(query))
+    return found
+
+
 def make_current(session: Session, sample: Sample, revision_id: int | None) -> None:
     """Let ``revision_id`` be the sample's mask; the one that was current becomes superseded."""
     if sample.current_id == revision_id:
