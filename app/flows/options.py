@@ -26,6 +26,7 @@ ABOUT_ARMS = {
     "imported": "Everything, excluded samples too, with the masks that came in.",
     "without_excluded": "The masks that came in, excluded samples left out.",
     "without_flagged": "The masks that came in; excluded samples and those with an open flag left out.",
+    "with_pseudo": "As curated, and unlabelled samples with what a model is sure of; those only teach.",
 }
 HELP: dict[str, dict[str, str]] = {
     "Network": {

@@ -7,34 +7,43 @@ curated            every sample that isn't excluded, with its current mask
 imported           every sample, excluded ones too, with the mask that it was imported with
 without_excluded   imported masks, excluded samples left out
 without_flagged    imported masks, excluded samples and those with an open flag left out
+with_pseudo        as curated; and, in train only, unlabelled samples with the mask that a model proposed
 =================  ====================================================================================
 
 The test side is the same in all of them: samples that aren't excluded, with their current mask, so that two arms are
 judged on the same pixels.
+
+A pseudo-label is the newest pending revision of source ``model`` on a sample that has no current mask and isn't
+excluded, if it says how sure the model was: pixels less sure than ``CONFIDENT`` count as void. It goes into train and
+nowhere else, and only where no sample of its content group is in val, test or held out. It is never a label: a person's
+decision makes it one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from app.domain.splits import Dealt
+from app.domain.splits import HELD_OUT, Dealt
 from app.store.tables import ClassPixels, Raster, Revision, Sample
 
-Arm = Literal["curated", "imported", "without_excluded", "without_flagged"]
+Arm = Literal["curated", "imported", "without_excluded", "without_flagged", "with_pseudo"]
 ARMS: tuple[str, ...] = get_args(Arm)
 CHUNK = 200
+CONFIDENT = 0.9
 
 
 @dataclass(frozen=True)
 class Member:
-    """A sample of a snapshot; ``mask`` is None for one without."""
+    """A sample of a snapshot; ``mask`` is None for one without. ``sure``: how sure a pseudo-label is of each
+    pixel, 0 to 255; None for a label of people."""
 
     sample: Sample
     image: Raster
     mask: Raster | None
+    sure: Raster | None = None
 
 
 def group_of(sample: Sample) -> str:
@@ -63,11 +72,46 @@ def to_deal(session: Session, dataset_id: int) -> list[Dealt]:
 def of_arm(session: Session, dataset_id: int, arm: Arm) -> Iterator[Member]:
     """The members of an arm by id, a chunk of rows at a time; unlabelled samples too."""
     last = 0
+    apart = _groups_apart(session, dataset_id) if arm == "with_pseudo" else frozenset()
     while chunk := list(session.execute(_query(arm).where(Sample.dataset_id == dataset_id, Sample.id > last))):
+        unlabelled = [one for one, _, current, _ in chunk if current is None and group_of(one) not in apart]
+        pseudo = _pseudo(session, unlabelled) if arm == "with_pseudo" else {}
         for sample, image, current, imported in chunk:
+            if sample.id in pseudo:
+                yield Member(sample, image, *pseudo[sample.id])
+                continue
             judged = sample.split == "test"
-            yield Member(sample, image, current if judged or arm == "curated" else imported)
+            yield Member(sample, image, current if judged or arm in ("curated", "with_pseudo") else imported)
         last = chunk[-1][0].id
+
+
+def of_test(session: Session, dataset_id: int) -> Iterator[tuple[Sample, Raster, Raster | None, Raster | None]]:
+    """Test samples that aren't excluded, by id: sample, image, current mask and imported mask."""
+    query = _query("curated").where(Sample.dataset_id == dataset_id, Sample.split == "test")
+    last = 0
+    while chunk := list(session.execute(query.where(Sample.id > last))):
+        yield from (row._tuple() for row in chunk)
+        last = chunk[-1][0].id
+
+
+def _groups_apart(session: Session, dataset_id: int) -> frozenset[str]:
+    """Content groups that no pseudo-label may come from."""
+    kept = select(Sample).where(Sample.dataset_id == dataset_id, Sample.split.in_(("val", "test", HELD_OUT)))
+    return frozenset(group_of(one) for one in session.scalars(kept))
+
+
+def _pseudo(session: Session, samples: Sequence[Sample]) -> dict[int, tuple[Raster, Raster]]:
+    """sample -> the mask that a model proposed last and how sure it was."""
+    mask, sure = aliased(Raster), aliased(Raster)
+    query = (
+        select(Revision.sample_id, mask, sure)
+        .join(mask, mask.id == Revision.mask_id)
+        .join(sure, sure.id == Revision.confidence_id)
+        .where(Revision.sample_id.in_([one.id for one in samples]))
+        .where(Revision.source == "model", Revision.state == "pending")
+        .order_by(Revision.id)
+    )
+    return {id: (proposed, confidence) for id, proposed, confidence in session.execute(query)}
 
 
 def _query(arm: Arm) -> Select[Sample, Raster, Raster | None, Raster | None]:
