@@ -21,12 +21,11 @@ class UnfitMask(Invalid):
 
 class Moved(Conflict):
     """The sample has another mask, or another version, than the one that was drawn on. ``base`` and ``version`` are
-    what the reviewer saw, ``current`` and ``at_version`` how it stands."""
+    what the reviewer saw."""
 
-    def __init__(self, sentence: str, sample: Sample, base: int | None, version: int | None) -> None:
+    def __init__(self, sentence: str, base: int | None, version: int | None) -> None:
         super().__init__(sentence)
         self.base, self.version = base, version
-        self.current, self.at_version = sample.current_id, sample.version
 
 
 @dataclass(frozen=True)
@@ -122,7 +121,7 @@ def _check_base(session: Session, sample: Sample, base: int | None) -> Revision 
 def _check_unmoved(sample: Sample, base: int | None, version: int | None) -> None:
     if sample.current_id != base:
         sentence = f"{sample.key} has got another mask since you began; merge the two, or choose one."
-        raise Moved(sentence, sample, base, version)
+        raise Moved(sentence, base, version)
     if version not in (None, sample.version):
         sentence = f"{sample.key} was decided since you began; look at it again, then save."
-        raise Moved(sentence, sample, base, version)
+        raise Moved(sentence, base, version)

@@ -60,7 +60,7 @@ def merge(
         sample = samples.find(session, sample_id)
         ours, other = (revisions.of_this(session, sample, id) for id in (mine, theirs))
         if sample.current_id != theirs or version not in (None, sample.version):
-            raise Moved(f"{sample.key} has changed again since; compare once more.", sample, theirs, version)
+            raise Moved(f"{sample.key} has changed again since; compare once more.", theirs, version)
         given, drawn = _mask(session, other), _mask(session, ours)
         labels, found = differences(given, drawn)
         sides = dict.fromkeys((one.number for one in found), rest) | dict(take)

@@ -209,6 +209,7 @@ def revision(session: Session, row: Revision, class_version: int) -> Json:
     return {
         "id": row.id,
         "parent": row.parent_id,
+        "merged": row.merged_id,
         "state": row.state,
         "source": row.source,
         "actor": row.actor_name,

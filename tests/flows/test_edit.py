@@ -186,7 +186,7 @@ def test_somebody_was_faster_and_both_masks_are_merged_by_region(db: Database, i
     done = edit.finish(db, ids[0], theirs, BOB, base)
     with pytest.raises(Moved) as caught:
         edit.finish(db, ids[0], mine, ADA, base)
-    assert (caught.value.base, caught.value.current) == (base, done.revision)
+    assert (caught.value.base, caught.value.version) == (base, None)
     kept = draft(db, ids[0])
     assert kept is not None
     np.testing.assert_array_equal(drafts.mask(kept), mine)

@@ -28,7 +28,7 @@ def routes(client: TestClient) -> set[str]:
 
 
 def test_every_route_is_documented_and_no_other(reader: TestClient) -> None:
-    documented = set(re.findall(r"^\| `((?:GET|POST|PUT) /\S+)` \|", DOCS.read_text(), re.MULTILINE))
+    documented = set(re.findall(r"^\| `((?:GET|POST|PUT|DELETE) /\S+)` \|", DOCS.read_text(), re.MULTILINE))
     assert documented == routes(reader)
 
 

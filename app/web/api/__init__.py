@@ -2,9 +2,41 @@
 
 from fastapi import APIRouter
 
-from app.web.api import batches, checks, datasets, decisions, exports, groups, imports, jobs, me, runs, samples, status
+from app.web.api import (
+    batches,
+    checks,
+    datasets,
+    decisions,
+    drafts,
+    exports,
+    groups,
+    imports,
+    jobs,
+    leases,
+    masks,
+    me,
+    runs,
+    samples,
+    status,
+)
 from app.web.api.models import FAILURES
 
 router = APIRouter(prefix="/api/v1", responses=FAILURES)
-for module in (datasets, samples, status, groups, decisions, batches, imports, checks, exports, runs, jobs, me):
+for module in (
+    datasets,
+    samples,
+    status,
+    groups,
+    decisions,
+    drafts,
+    masks,
+    batches,
+    leases,
+    imports,
+    checks,
+    exports,
+    runs,
+    jobs,
+    me,
+):
     router.include_router(module.router)

@@ -128,7 +128,7 @@ def decide_one(
     """Decide one sample. With If-Match, nothing is written over what somebody else decided since."""
     with db.read() as session:
         dataset = session.get_one(Dataset, samples.find(session, sample).dataset_id).name
-    version = _version(if_match)
+    version = version_of(if_match)
     wish = Wish(body.verb, None if body.checks is None else frozenset(body.checks), None, body.revision)
     expected = None if version is None else {sample: version}
     result = review.decide(db, dataset, Selection(ids=[sample]), wish, actor, expected)
@@ -151,7 +151,8 @@ def decide_many(db: Db, dataset: DatasetName, body: DecisionsIn, actor: Reviewer
     return outcome(review.decide(db, dataset, body.selection(), wish, actor, body.expected))
 
 
-def _version(if_match: str | None) -> int | None:
+def version_of(if_match: str | None) -> int | None:
+    """The version that an If-Match names, None for none or any. Raises BadPrecondition."""
     if if_match is None or if_match.strip() == "*":
         return None
     found = re.fullmatch(r'(?:W/)?"v(\d{1,18})"', if_match.strip(), re.ASCII)

@@ -55,6 +55,7 @@ class RevisionOut(BaseModel):
 
     id: int
     parent: int | None
+    merged: int | None = Field(description="The other revision that a merge took from.")
     state: str = Field(description="pending, current, superseded or rejected.")
     source: str = Field(description="import, brush, cvat or model.")
     actor: str
