@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.domain.errors import NotFound
 from app.domain.formats import registry
 from app.domain.status import Status
-from app.store import browse, groups, history, imports, jobs, samples, summary
+from app.store import browse, groups, history, imports, jobs, leases, samples, summary
 from app.store.browse import Filter
 from app.store.tables import Dataset
 from app.web import shapes
@@ -91,8 +91,10 @@ def grid(request: Request, session: Read, owner: Owner, filter: Filters, after: 
 
 @router.get("/d/{dataset}/queue")
 def queue(session: Read, owner: Owner, filter: Filters) -> Response:
-    """The ids that a walk through this filter goes along, fixed when it starts: decisions don't shift it."""
-    return JSONResponse({"ids": browse.order(session, owner.id, filter, QUEUE)}, headers={"Cache-Control": "no-store"})
+    """The ids that a walk through this filter goes along, fixed when it starts: decisions don't shift it; and the newest
+    batch then, so that what others decide later can be passed over."""
+    walk = {"batch": leases.newest_batch(session), "ids": browse.order(session, owner.id, filter, QUEUE)}
+    return JSONResponse(walk, headers={"Cache-Control": "no-store"})
 
 
 @router.get("/d/{dataset}/samples/{sample}")

@@ -4,6 +4,7 @@ from app.store.tables.base import Base, now
 from app.store.tables.comparisons import Comparison
 from app.store.tables.cvat import CvatAnswer, CvatBatch, CvatFrame, CvatLabel, CvatLine, CvatPull
 from app.store.tables.drafts import Draft
+from app.store.tables.leases import Lease
 from app.store.tables.pixels import Blob, ClassPixels, Raster, Tile
 from app.store.tables.predictions import Prediction, Region
 from app.store.tables.review import Batch, Decision, Flag, Group, Score
@@ -31,6 +32,7 @@ __all__ = [
     "Group",
     "Import",
     "Job",
+    "Lease",
     "Prediction",
     "Raster",
     "Refusal",

@@ -1,0 +1,72 @@
+"""Several reviewers on one queue: each is given the next sample that nobody else looks at or has decided."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from app.domain.actor import Actor
+from app.store import datasets, leases, samples
+from app.store.db import Database
+
+Why = Literal["held", "decided"]
+
+
+@dataclass(frozen=True)
+class Passed:
+    """A sample that was passed over: ``by`` looks at it, or has decided it since the walk began."""
+
+    sample: int
+    by: str
+    why: Why
+
+
+@dataclass
+class Handed:
+    """``sample`` is leased to who asked; None where none is left."""
+
+    sample: int | None = None
+    passed: list[Passed] = field(default_factory=list)
+
+
+def next_of(
+    db: Database, dataset: str, wanted: Sequence[int], actor: Actor, since: int, done: Collection[int] = ()
+) -> Handed:
+    """The first of ``wanted`` (ids in the walk's order) that is free, leased to ``actor``.
+
+    ``since``: the newest batch of decisions when the walk began; ``done``: samples that the actor has left, so their
+    leases end. An id that isn't of this data set is passed over unsaid. Raises NotFound for the data set.
+    """
+    with db.write() as session:
+        row = datasets.find(session, dataset)
+        leases.settle(session)
+        leases.give_back(session, actor.name, done)
+        there = leases.known(session, row.id, wanted)
+        held = leases.held_by_others(session, actor.name, wanted)
+        decided = leases.decided_by_others(session, actor.name, wanted, since)
+        handed = Handed()
+        for id in wanted:
+            if id in held:
+                handed.passed.append(Passed(id, held[id], "held"))
+            elif id in decided:
+                handed.passed.append(Passed(id, decided[id], "decided"))
+            elif id in there:
+                leases.take(session, id, actor.name)
+                handed.sample = id
+                break
+        return handed
+
+
+def look_at(db: Database, sample_id: int, actor: Actor) -> str:
+    """Lease a sample that was opened by hand, or put off the end of the lease; the name of who has it now, be it
+    somebody else. Raises NotFound."""
+    with db.write() as session:
+        samples.find(session, sample_id)
+        leases.settle(session)
+        return leases.take(session, sample_id, actor.name)
+
+
+def leave(db: Database, sample_id: int, actor: Actor) -> None:
+    """End the actor's lease, where there is one. Raises NotFound."""
+    with db.write() as session:
+        samples.find(session, sample_id)
+        leases.give_back(session, actor.name, [sample_id])

@@ -1,0 +1,67 @@
+"""Leases: who looks at which sample, for a short time that is put off while the page is open. All to be called by a
+writer, but for what only asks.
+
+Times are the server's. Where its clock jumps back, a lease could seem to last for hours: ``settle`` lets none end later
+than LENGTH from now. Where it jumps ahead, leases end early, and who still looks takes them again soon.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
+
+from app.store.tables import Batch, Decision, Lease, Sample, now
+
+LENGTH = timedelta(minutes=2)
+
+
+def settle(session: Session) -> None:
+    """Let no lease end later than it could have been taken for."""
+    latest = now() + LENGTH
+    session.execute(update(Lease).where(Lease.until > latest).values(until=latest))
+
+
+def take(session: Session, sample_id: int, reviewer: str) -> str:
+    """Lease the sample to this reviewer, or put off the end of their lease, unless somebody else looks at it. Whose it
+    is then."""
+    if theirs := held_by_others(session, reviewer, [sample_id]):
+        return theirs[sample_id]
+    session.merge(Lease(sample_id=sample_id, reviewer=reviewer, until=now() + LENGTH))
+    session.flush()
+    return reviewer
+
+
+def give_back(session: Session, reviewer: str, sample_ids: Collection[int]) -> None:
+    """End this reviewer's leases of these samples, and forget those that ran out."""
+    mine = delete(Lease).where(Lease.reviewer == reviewer)
+    session.execute(mine.where(Lease.sample_id.in_(sample_ids)))
+    session.execute(mine.where(Lease.until <= now()))
+
+
+def held_by_others(session: Session, reviewer: str, sample_ids: Sequence[int]) -> dict[int, str]:
+    """sample -> who else looks at it now."""
+    query = select(Lease.sample_id, Lease.reviewer).where(Lease.sample_id.in_(sample_ids), Lease.until > now())
+    return {sample_id: name for sample_id, name in session.execute(query) if name != reviewer}
+
+
+def decided_by_others(session: Session, reviewer: str, sample_ids: Sequence[int], after: int) -> dict[int, str]:
+    """sample -> who else decided it last, in a batch later than ``after``, and didn't undo it."""
+    query = (
+        select(Decision.sample_id, Batch.actor_name)
+        .join(Batch, Batch.id == Decision.batch_id)
+        .where(Decision.sample_id.in_(sample_ids), Decision.batch_id > after, Batch.actor_name != reviewer)
+        .where(Decision.undone_by_id.is_(None), Decision.verb != "undo")
+        .order_by(Decision.id)
+    )
+    return {row.sample_id: row.actor_name for row in session.execute(query)}
+
+
+def newest_batch(session: Session) -> int:
+    """The id of the newest batch of decisions, 0 where there is none."""
+    return session.scalar(select(func.max(Batch.id))) or 0
+
+
+def known(session: Session, dataset_id: int, sample_ids: Sequence[int]) -> set[int]:
+    """Those of the samples that are in the data set."""
+    return set(session.scalars(select(Sample.id).where(Sample.dataset_id == dataset_id, Sample.id.in_(sample_ids))))
