@@ -71,5 +71,11 @@ def encode_png(pixels: npt.NDArray[np.generic], level: int = 6) -> bytes:
 
 def class_counts(mask: Mask) -> dict[int, int]:
     """Pixels of each class id that occurs."""
-    counts = np.bincount(mask.ravel())
+    flat = mask.ravel()
+    if mask.dtype == np.uint8 and flat.size % 2 == 0:
+        # Two pixels at a time: bincount widens each number that it counts to eight bytes, which takes most of its time.
+        pairs = np.bincount(np.ascontiguousarray(flat).view(np.uint16), minlength=1 << 16).reshape(256, 256)
+        counts = pairs.sum(axis=0) + pairs.sum(axis=1)
+    else:
+        counts = np.bincount(flat)
     return {int(id): int(counts[id]) for id in np.flatnonzero(counts)}

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 from sqlalchemy.orm import Session
 
 from app.domain.actor import Actor
@@ -46,7 +45,7 @@ def save_draft(db: Database, sample_id: int, mask: Mask, actor: Actor, base: int
     """
     with db.write() as session:
         sample = samples.find(session, sample_id)
-        check(session, sample, mask)
+        check_size(session, sample, mask)
         _check_base(session, sample, base)
         return drafts.save(session, sample_id, actor.name, base, mask, counter)
 
@@ -74,11 +73,11 @@ def finish(
     """
     with db.write() as session:
         sample = samples.find(session, sample_id)
-        check(session, sample, mask)
+        check_size(session, sample, mask)
         parent = _check_base(session, sample, base)
         if not aside:
             _check_unmoved(sample, base, version)
-        (raster,) = rasters.put_masks(session, [(mask, None)])
+        raster = put(session, sample, mask)
         drafts.drop(session, sample_id, actor.name, base)
         if parent is not None and parent.mask_id == raster.id:
             return Edited(sample)
@@ -100,18 +99,23 @@ def put_in_force(session: Session, sample: Sample, revision: Revision, actor: Ac
     return Edited(sample, revision.id, batch.id)
 
 
-def check(session: Session, sample: Sample, mask: Mask) -> None:
-    """Raises UnfitMask where ``mask`` can't be the sample's."""
+def put(session: Session, sample: Sample, mask: Mask) -> Raster:
+    """The row that holds ``mask``. Raises UnfitMask where it has an id that no class of the sample's dataset has."""
+    (raster,) = rasters.put_masks(session, [(mask, None)])
+    classes = datasets.classes(session, datasets.by_id(session, sample.dataset_id))
+    if strangers := rasters.class_ids(session, raster) - classes.ids:
+        raise UnfitMask(f"No class has the id {min(strangers)}; add it to the class list first.")
+    return raster
+
+
+def check_size(session: Session, sample: Sample, mask: Mask) -> None:
+    """Raises UnfitMask where ``mask`` has another size than the sample's picture."""
     image = session.get_one(Raster, sample.image_id)
     if mask.shape != (image.height, image.width):
         raise UnfitMask(
             f"The mask is {mask.shape[1]} x {mask.shape[0]}, its picture {image.width} x {image.height}; "
             "send one id for each pixel."
         )
-    classes = datasets.classes(session, datasets.by_id(session, sample.dataset_id))
-    known = np.isin(np.arange(1 + np.iinfo(mask.dtype).max), list(classes.ids))
-    if not (fits := known[mask]).all():
-        raise UnfitMask(f"No class has the id {int(mask[~fits][0])}; add it to the class list first.")
 
 
 def _check_base(session: Session, sample: Sample, base: int | None) -> Revision | None:

@@ -10,7 +10,7 @@ from app.domain.actor import Actor
 from app.domain.differences import Difference, differences, merged
 from app.domain.errors import Invalid
 from app.domain.mask import Mask
-from app.flows.edit import Edited, Moved, check, put_in_force
+from app.flows.edit import Edited, Moved, put, put_in_force
 from app.store import datasets, rasters, revisions, samples
 from app.store.db import Database
 from app.store.revisions import Proposal
@@ -69,8 +69,7 @@ def merge(
 
 
 def _kept(session: Session, sample: Sample, mine: Revision, theirs: Revision, result: Mask, actor: Actor) -> Edited:
-    check(session, sample, result)
-    (raster,) = rasters.put_masks(session, [(result, None)])
+    raster = put(session, sample, result)
     if raster.id == theirs.mask_id:
         raise NothingTaken("Nothing of yours was taken; reject your mask instead, or choose a region.")
     version = datasets.by_id(session, sample.dataset_id).class_version

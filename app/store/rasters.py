@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from app.domain.mask import Mask, class_counts, decode_ids, encode_png, pixel_hash
@@ -42,7 +42,7 @@ def put_masks(session: Session, masks: Sequence[tuple[Mask, bytes | None]]) -> l
     """One row for each (mask, bytes of a gray or palette PNG of just these ids, or None), in order; equal masks
     share a row."""
     hashes = [pixel_hash(mask) for mask, _ in masks]
-    known = {hash: row for (hash, _), row in _known(session, hashes).items() if row.channels == 1}
+    known = _known_masks(session, hashes)
     fresh: dict[str, tuple[Mask, bytes | None]] = {}
     for hash, one in zip(hashes, masks, strict=True):
         if hash not in known:
@@ -91,6 +91,11 @@ def mask(session: Session, raster: Raster) -> Mask:
     return array.astype(np.uint8, copy=False) if raster.dtype == "uint8" else array.astype(np.uint16, copy=False)
 
 
+def class_ids(session: Session, raster: Raster) -> set[int]:
+    """The ids that occur in a row that put_masks made."""
+    return set(session.scalars(select(ClassPixels.class_id).where(ClassPixels.raster_id == raster.id)))
+
+
 def _verified(array: Pixels, raster: Raster) -> Pixels:
     if pixel_hash(array) != raster.pixel_hash:
         raise blobs.Damaged(f"pixels of raster {raster.id} are damaged")
@@ -100,6 +105,13 @@ def _verified(array: Pixels, raster: Raster) -> Pixels:
 def _known(session: Session, hashes: Sequence[str]) -> dict[tuple[str, str | None], Raster]:
     rows = session.scalars(select(Raster).where(Raster.pixel_hash.in_(set(hashes))))
     return {(row.pixel_hash, row.blob): row for row in rows}
+
+
+def _known_masks(session: Session, hashes: Sequence[str]) -> dict[str, Raster]:
+    """Those that are masks already, told by their counts: a gray picture of the same pixels has none."""
+    counted = exists().where(ClassPixels.raster_id == Raster.id)
+    rows = session.scalars(select(Raster).where(Raster.pixel_hash.in_(set(hashes)), counted))
+    return {row.pixel_hash: row for row in rows}
 
 
 def _row(array: Pixels, hash: str, codec: str, blob: str | None) -> Raster:
