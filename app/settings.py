@@ -27,6 +27,12 @@ class Settings(BaseSettings):
     reviewer: str = Field(default_factory=_system_user, description="Name that decisions carry by default.")
     max_upload: int = Field(default=8 << 30, ge=1, description="Largest upload in bytes.")
 
+    cvat_poll: int = Field(default=0, ge=0, description="Minutes between pulls of finished CVAT jobs; 0: never.")
+    cvat_webhook: str | None = Field(
+        default=None, description="Address of `/api/v1/cvat/webhook` as CVAT reaches it; pushes then have CVAT call it."
+    )
+    cvat_secret: str | None = Field(default=None, description="Secret that CVAT signs its calls with.")
+
     @cached_property
     def database(self) -> Path:
         return self.home / "remask.sqlite"

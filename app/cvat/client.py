@@ -146,6 +146,11 @@ def frames_in(jobs: Iterable[Job], finished: bool) -> frozenset[int]:
     return frozenset(number for one in own for number in one.frames)
 
 
+def job_with(jobs: Iterable[Job], frame: int) -> Job | None:
+    """The annotation job that holds a frame, the first where several do."""
+    return next((one for one in jobs if one.kind == "annotation" and frame in one.frames), None)
+
+
 def overlapping(jobs: Iterable[Job]) -> list[tuple[Job, Job]]:
     """Neighbouring annotation jobs that share frames; their shapes come doubled, an edit in one misses the other."""
     own = [one for one in jobs if one.kind == "annotation"]

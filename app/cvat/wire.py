@@ -12,11 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from app.cvat.shapes import Composed
-from app.domain.classes import Class, ClassList, Role
+from app.domain.classes import ClassList, Role
 from app.domain.errors import Invalid
 from app.domain.mask import Mask, as_mask
 
 _MAX_NAME = 64
+_SUGGESTED = "suggested "
 _START = b'{"version":0,"tags":[],"tracks":[],"shapes":['
 _END = b"]}"
 
@@ -65,11 +66,28 @@ def label_specs(classes: ClassList, background: bool = False) -> tuple[LabelSpec
         if name in names:
             raise CantPush(f"Two classes are called {name}; CVAT leaves out spaces around a name, so rename one.")
         names.add(name)
-        colour = _free_colour(one, colours)
+        colour = _free_colour(one.colour, colours)
         colours.add(colour)
         out.append(LabelSpec(name, colour, one.id))
     if not out:
         raise CantPush("There is no class to draw in CVAT besides background; push with background or add a class.")
+    return tuple(out)
+
+
+def suggestion_specs(classes: ClassList, background: bool = False) -> tuple[LabelSpec, ...]:
+    """Labels for what a model suggests beside the given mask, one for each of ``label_specs``, of the same colours made
+    lighter. Raises CantPush for a name that leaves no room."""
+    specs = label_specs(classes, background)
+    names, colours = {one.name for one in specs}, {one.colour for one in specs}
+    out = []
+    for one in specs:
+        name = _SUGGESTED + one.name
+        if len(name) > _MAX_NAME or name in names:
+            raise CantPush(f"Class {one.class_id} needs a shorter name for suggestions to be shown.")
+        light = (int(one.colour[1:], 16) >> 1 & 0x7F7F7F) + 0x808080
+        colour = _free_colour(f"#{light:06x}", colours)
+        colours.add(colour)
+        out.append(LabelSpec(name, colour, one.class_id))
     return tuple(out)
 
 
@@ -82,12 +100,15 @@ def encode(mask: Mask, labels: Mapping[int, int], ids: frozenset[int], frame: in
             continue
         if class_id not in labels:
             raise CantPush(f"Class {class_id} has no label in the CVAT project; push the class list first.")
-        out.append(
-            b'{"type":"mask","frame":%d,"label_id":%d,"points":[%s],"z_order":0,"group":null,"source":"%s",'
-            b'"occluded":false,"attributes":[]}'
-            % (frame, labels[class_id], str(points)[1:-1].replace(" ", "").encode(), source.encode())
-        )
+        out.append(_shape(points, labels[class_id], frame, 0, source))
     return out
+
+
+def encode_regions(regions: npt.NDArray[np.int32], labels: Mapping[int, int], frame: int) -> list[bytes]:
+    """Shapes that are shown over those of ``encode``, one for each number of ``regions`` (H, W) that ``labels`` gives a
+    label. They lie at z-order 1, so that one which a person gives a class's own label counts."""
+    found = points_by_class(regions)
+    return [_shape(points, labels[number], frame, 1, "auto") for number, points in found if number in labels]
 
 
 def body(shapes: Iterable[bytes]) -> bytes:
@@ -128,6 +149,14 @@ def settled(composed: Composed, pushed: Mask, classes: ClassList, ids: frozenset
     return Settled(mask, count if fill is not None else 0, count if fill is None else 0)
 
 
+def _shape(points: list[int], label: int, frame: int, z_order: int, source: str) -> bytes:
+    return (
+        b'{"type":"mask","frame":%d,"label_id":%d,"points":[%s],"z_order":%d,"group":null,"source":"%s",'
+        b'"occluded":false,"attributes":[]}'
+        % (frame, label, str(points)[1:-1].replace(" ", "").encode(), z_order, source.encode())
+    )
+
+
 def _points(starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64], width: int) -> list[int]:
     """Points of runs that each lie in one row of the frame, in reading order."""
     rows, columns = np.divmod(starts, width)
@@ -146,9 +175,9 @@ def _points(starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64], width: i
     return [*points, *([rest] if rest else []), left, top, right, bottom]
 
 
-def _free_colour(one: Class, taken: set[str]) -> str:
-    """The class's colour, or the next one that is free."""
-    value = int(one.colour[1:], 16)
+def _free_colour(colour: str, taken: set[str]) -> str:
+    """``colour``, or the next one that is free."""
+    value = int(colour[1:], 16)
     while f"#{value:06x}" in taken:
         value = (value + 1) % (1 << 24)
     return f"#{value:06x}"

@@ -8,7 +8,7 @@ from typing import Any
 from app.domain.actor import person
 from app.domain.classes import parse_classes
 from app.domain.errors import RemaskError
-from app.flows import demo, export, ingest, inspect, runs, train
+from app.flows import cvat_pull, cvat_push, demo, export, ingest, inspect, runs, train
 from app.flows.progress import Cancelled, Progress
 from app.settings import Settings
 from app.store.db import Database
@@ -67,6 +67,14 @@ def run_onnx(db: Database, settings: Settings, _dataset: str | None, args: Resul
     return {"run": args["run"], "file": runs.write_onnx(db, settings.home, args["run"], progress)}
 
 
+def run_cvat_push(db: Database, settings: Settings, _dataset: str | None, args: Result, progress: Progress) -> Result:
+    return cvat_push.run(db, settings, args["batch"], progress)
+
+
+def run_cvat_pull(db: Database, settings: Settings, _dataset: str | None, args: Result, progress: Progress) -> Result:
+    return cvat_pull.run(db, settings, args["pull"], progress)
+
+
 FLOWS: dict[str, Callable[[Database, Settings, str | None, Result, Progress], Result]] = {
     "import": run_import,
     "check": run_check,
@@ -74,6 +82,8 @@ FLOWS: dict[str, Callable[[Database, Settings, str | None, Result, Progress], Re
     "demo": run_demo,
     "train": run_train,
     "onnx": run_onnx,
+    "cvat_push": run_cvat_push,
+    "cvat_pull": run_cvat_pull,
 }
 # Trainings wait for each other, not for them the quick jobs.
 LONG = ("train",)

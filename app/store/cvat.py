@@ -8,7 +8,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.errors import NotFound
-from app.store.tables import CvatBatch, CvatFrame, CvatLabel, Job, Sample, now
+from app.store.tables import CvatBatch, CvatFrame, CvatLabel, Job, Raster, Sample
 
 CLASS, SUGGESTION = "class", "suggestion"
 
@@ -81,6 +81,17 @@ def frames_with_samples(session: Session, batch_id: int) -> list[tuple[CvatFrame
     return list(session.execute(query.where(CvatFrame.batch_id == batch_id).order_by(CvatFrame.sample_id)))
 
 
+def sizes(session: Session, batch_id: int) -> dict[int, tuple[int, int]]:
+    """sample -> width and height of its picture."""
+    query = (
+        select(Sample.id, Raster.width, Raster.height)
+        .join(Raster, Raster.id == Sample.image_id)
+        .join(CvatFrame, CvatFrame.sample_id == Sample.id)
+        .where(CvatFrame.batch_id == batch_id)
+    )
+    return {id: (width, height) for id, width, height in session.execute(query)}
+
+
 def of_sample(session: Session, sample_id: int) -> list[tuple[CvatFrame, CvatBatch]]:
     """Where a sample is or was at CVAT, the newest first."""
     query = select(CvatFrame, CvatBatch).join(CvatBatch, CvatBatch.id == CvatFrame.batch_id)
@@ -104,7 +115,7 @@ def busy(session: Session, sample_ids: Sequence[int]) -> dict[int, str]:
 def labels(session: Session, batch_id: int, kind: str = CLASS) -> dict[int, int]:
     """class -> label of a batch."""
     query = select(CvatLabel.class_id, CvatLabel.label_id).where(CvatLabel.batch_id == batch_id, CvatLabel.kind == kind)
-    return dict(session.execute(query).tuples().all())
+    return dict(session.execute(query).all())
 
 
 def set_labels(session: Session, batch_id: int, kind: str, found: Mapping[int, int]) -> None:
@@ -122,8 +133,3 @@ def close(session: Session, batch: CvatBatch) -> list[int]:
     )
     batch.state = "closed"
     return out
-
-
-def touched(batch: CvatBatch) -> None:
-    """Note that the batch was pulled just now."""
-    batch.pulled_at = now()

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.domain.errors import NotFound
-from app.store.tables import CvatAnswer, CvatBatch, CvatLine, CvatPull, Sample
+from app.store.tables import Batch, CvatAnswer, CvatBatch, CvatLine, CvatPull, Job, Sample
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,10 @@ def of_batch(session: Session, batch_id: int) -> list[CvatPull]:
     return list(session.scalars(select(CvatPull).where(CvatPull.batch_id == batch_id).order_by(CvatPull.id.desc())))
 
 
-def asked(session: Session, batch_id: int) -> CvatPull | None:
-    """A pull of this batch that was asked for and has not ended."""
-    query = select(CvatPull).where(CvatPull.batch_id == batch_id, CvatPull.state == "asked")
-    return session.scalar(query.order_by(CvatPull.id.desc()).limit(1))
+def asked(session: Session, batch_id: int) -> list[CvatPull]:
+    """Pulls of this batch that were asked for and have not begun."""
+    query = select(CvatPull).join(Job, Job.id == CvatPull.job_id).where(CvatPull.batch_id == batch_id)
+    return list(session.scalars(query.where(CvatPull.state == "asked", Job.state == "queued")))
 
 
 def lines(session: Session, pull_id: int) -> list[tuple[CvatLine, Sample]]:
@@ -69,7 +69,19 @@ def totals(session: Session, pull_id: int) -> list[Total]:
 def counts(session: Session, pull_id: int) -> dict[str, int]:
     """outcome -> samples."""
     query = select(CvatLine.outcome, func.count()).where(CvatLine.pull_id == pull_id).group_by(CvatLine.outcome)
-    return dict(session.execute(query).tuples().all())
+    return dict(session.execute(query).all())
+
+
+def decided(session: Session, pull_id: int) -> dict[str, Batch]:
+    """Who a pull's decisions are by -> the batch of those."""
+    ids = select(CvatLine.decided_id).where(CvatLine.pull_id == pull_id)
+    return {batch.actor_name: batch for batch in session.scalars(select(Batch).where(Batch.id.in_(ids)))}
+
+
+def news(session: Session, pull_id: int) -> bool:
+    """Whether a pull changed anything."""
+    told = or_(CvatLine.after_id.is_not(None), CvatLine.decided_id.is_not(None))
+    return session.scalar(select(CvatLine.sample_id).where(CvatLine.pull_id == pull_id, told).limit(1)) is not None
 
 
 def of_sample(session: Session, sample_id: int) -> list[tuple[CvatLine, CvatPull]]:
@@ -96,10 +108,18 @@ def answers(session: Session, dataset_id: int, server: str) -> dict[int, CvatAns
     return {one.label_id: one for one in session.scalars(query)}
 
 
-def questions(session: Session, dataset_id: int) -> list[CvatAnswer]:
-    """Labels of any server that somebody has to answer for."""
+def questions(session: Session, dataset_id: int, server: str | None = None) -> list[CvatAnswer]:
+    """Labels, of one server or of all, that somebody has to answer for."""
     query = select(CvatAnswer).where(CvatAnswer.dataset_id == dataset_id, CvatAnswer.answer.is_(None))
+    if server is not None:
+        query = query.where(CvatAnswer.server == server)
     return list(session.scalars(query.order_by(CvatAnswer.server, CvatAnswer.label_id)))
+
+
+def about_label(session: Session, dataset_id: int, label_id: int) -> list[CvatAnswer]:
+    """What was asked about a label of that number, a row for each server."""
+    query = select(CvatAnswer).where(CvatAnswer.dataset_id == dataset_id, CvatAnswer.label_id == label_id)
+    return list(session.scalars(query.order_by(CvatAnswer.server)))
 
 
 def ask(session: Session, batch: CvatBatch, label_id: int, name: str, colour: str) -> None:
@@ -108,4 +128,4 @@ def ask(session: Session, batch: CvatBatch, label_id: int, name: str, colour: st
     if row is None:
         row = CvatAnswer(dataset_id=batch.dataset_id, server=batch.server, label_id=label_id)
         session.add(row)
-    row.name, row.colour = name, colour
+    row.name, row.colour = name, colour[:7]

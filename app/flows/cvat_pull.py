@@ -1,0 +1,164 @@
+"""A batch back from CVAT: read whole, taken frame by frame, told in a receipt."""
+
+from collections.abc import Sequence
+from typing import Any, Literal, get_args
+
+from sqlalchemy.orm import Session
+
+from app.cvat import client
+from app.domain.actor import Actor
+from app.domain.errors import Conflict, Invalid, RemaskError
+from app.flows.cvat_link import Connect, connect
+from app.flows.cvat_read import Found, Seen, look, meaning, read
+from app.flows.cvat_settle import settle
+from app.flows.progress import Cancelled, Progress, quiet
+from app.settings import Settings
+from app.store import cvat, decisions, jobs, receipts, standing
+from app.store.db import Database
+from app.store.tables import Batch, CvatFrame, CvatPull, now
+
+Which = Literal["all", "finished", "samples"]
+Origin = Literal["person", "poll", "webhook"]
+# Frames that are read without the database's lock, then taken in one transaction.
+CHUNK = 50
+
+
+class BadPull(Invalid):
+    """A pull that can't be made as it was asked for."""
+
+
+def request(
+    db: Database,
+    batch_id: int,
+    actor: Actor,
+    which: Which = "all",
+    samples: Sequence[int] = (),
+    confirm: bool = False,
+    origin: Origin = "person",
+) -> CvatPull:
+    """Ask for a pull: its row and its job. One that was asked for in the same words and hasn't begun serves again.
+
+    ``which``: the whole task, the frames of finished jobs, or these ``samples``. Pixels that nobody changed count as
+    confirmed in finished jobs, among chosen samples, and with ``confirm`` everywhere. Raises NotFound, BadPull, and
+    Conflict for a batch that isn't at CVAT.
+    """
+    if which not in get_args(Which) or (which == "samples") != bool(samples):
+        raise BadPull("Pull all, finished, or samples together with the samples that are meant.")
+    with db.write() as session:
+        batch = cvat.find(session, batch_id)
+        if batch.state != "at_cvat":
+            raise Conflict(f"Batch {batch.name} {'is closed' if batch.state == 'closed' else 'is not in CVAT yet'}.")
+        if foreign := set(samples) - {one.sample_id for one in cvat.frames(session, batch_id)}:
+            raise BadPull(f"Sample {min(foreign)} is not in batch {batch.name}.")
+        wish = {"which": which, "samples": sorted(samples), "confirm": confirm, "origin": origin}
+        for pull in receipts.asked(session, batch_id):
+            if wish == {name: getattr(pull, name) for name in wish}:
+                return pull
+        pull = CvatPull(batch_id=batch_id, actor_name=actor.name, **wish)
+        session.add(pull)
+        session.flush()
+        pull.job_id = jobs.request(session, "cvat_pull", batch.dataset_id, {"pull": pull.id}).id
+        return pull
+
+
+def run(
+    db: Database, settings: Settings, pull_id: int, progress: Progress = quiet, connect: Connect = connect
+) -> dict[str, Any]:
+    """Pull, or go on with a pull that was killed: what has its line in the receipt is not taken twice.
+
+    Raises a CvatError; nothing is taken then that was not read whole, and the pull keeps the sentence.
+    """
+    with db.read() as session:
+        pull = receipts.find(session, pull_id)
+        batch = cvat.find(session, pull.batch_id)
+        means = meaning(session, batch)
+    if pull.state != "asked":
+        return _facts(pull)
+    try:
+        progress(0, batch.size, "asking CVAT")
+        with connect(settings, batch.server) as connection:
+            seen = look(connection, batch, means)
+        wanted = _wanted(db, pull, seen)
+        for start in range(0, len(wanted), CHUNK):
+            progress(start, len(wanted), "taking masks")
+            some = wanted[start : start + CHUNK]
+            with db.read() as session:
+                found = [read(session, seen, frame, means) for frame in some]
+            with db.write() as session:
+                _take(session, pull_id, found, seen)
+        progress(len(wanted), len(wanted), "done")
+    except (Cancelled, RemaskError) as error:
+        _stopped(db, pull_id, error)
+        raise
+    with db.write() as session:
+        return _end(session, pull_id, seen)
+
+
+def _wanted(db: Database, pull: CvatPull, seen: Seen) -> list[CvatFrame]:
+    """The frames that this pull is about and that have no line yet."""
+    finished = client.frames_in(seen.jobs, finished=True)
+    with db.read() as session:
+        frames = cvat.frames(session, pull.batch_id)
+        done = receipts.done_samples(session, pull.id)
+    return [
+        frame
+        for frame in frames
+        if frame.state in ("out", "back")
+        and frame.sample_id not in done
+        and (pull.which != "finished" or frame.number in finished)
+        and (pull.which != "samples" or frame.sample_id in pull.samples)
+    ]
+
+
+def _take(session: Session, pull_id: int, found: Sequence[Found], seen: Seen) -> None:
+    """A chunk of frames, in one transaction with the decisions that follow from them."""
+    pull = receipts.find(session, pull_id)
+    batch = cvat.find(session, pull.batch_id)
+    frames = {one.sample_id: one for one in cvat.frames(session, batch.id)}
+    open_batches = receipts.decided(session, pull_id)
+
+    def deciding(name: str) -> Batch:
+        if name not in open_batches:
+            open_batches[name] = decisions.open_batch(session, batch.dataset_id, "cvat", Actor("cvat", name))
+        return open_batches[name]
+
+    unknown = {one.id: one for one in seen.labels.unknown}
+    for one in found:
+        settle(session, pull, batch, frames[one.sample_id], one, deciding)
+        for label in one.unknown & unknown.keys():
+            receipts.ask(session, batch, label, unknown[label].name, unknown[label].colour)
+    for opened in open_batches.values():
+        if not opened.count:
+            session.delete(opened)
+    standing.refresh(session, [one.sample_id for one in found])
+
+
+def _end(session: Session, pull_id: int, seen: Seen) -> dict[str, Any]:
+    """The receipt's totals. One that nobody asked for and that tells nothing new is dropped."""
+    pull = receipts.find(session, pull_id)
+    batch = cvat.find(session, pull.batch_id)
+    batch.jobs, batch.pulled_at = [vars(one) for one in seen.jobs], now()
+    pull.counts = receipts.counts(session, pull_id)
+    own = [one.state for one in seen.jobs if one.kind == "annotation"]
+    pull.job_states = {state: own.count(state) for state in sorted(set(own))}
+    pull.notes = list(seen.notes)
+    pull.state = "asks" if receipts.questions(session, batch.dataset_id, batch.server) else "done"
+    pull.ended_at = now()
+    if pull.origin != "person" and not receipts.news(session, pull_id):
+        receipts.drop(session, pull)
+    return _facts(pull)
+
+
+def _stopped(db: Database, pull_id: int, error: Exception) -> None:
+    """Note why a pull ended early. One whose job merely went to another worker goes on there."""
+    with db.write() as session:
+        pull = receipts.find(session, pull_id)
+        if isinstance(error, Cancelled) and (pull.job_id is None or not jobs.find(session, pull.job_id).cancel):
+            return
+        pull.state, pull.ended_at = "failed", now()
+        pull.error = str(error) or "Cancelled; what it had taken by then stays."
+        pull.counts = receipts.counts(session, pull_id)
+
+
+def _facts(pull: CvatPull) -> dict[str, Any]:
+    return {"pull": pull.id, "batch": pull.batch_id, "state": pull.state, "counts": pull.counts, "notes": pull.notes}

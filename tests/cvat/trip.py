@@ -1,0 +1,164 @@
+"""Round trips through the flows and a real database, against the stand-in: what a user's machine has, made small."""
+
+import json
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from sqlalchemy import select
+
+from app.cvat.connection import JSON, Connection
+from app.domain.actor import person
+from app.domain.classes import ClassList, named
+from app.domain.mask import Mask, encode_png
+from app.flows import classes, cvat_batches, cvat_pull, cvat_push, ingest
+from app.flows.cvat_batches import Options
+from app.flows.cvat_link import Connect
+from app.flows.review import Selection
+from app.settings import Settings
+from app.store import cvat, rasters, receipts, samples
+from app.store.browse import Filter
+from app.store.db import Database
+from app.store.tables import CvatBatch, CvatLine, CvatPull, Raster, Revision, Sample
+from tests.cvat.journey import QUICK, Clock, server
+from tests.cvat.standin import Standin
+
+ADA = person("ada")
+CLASSES = ClassList((named(0, "background"), named(1, "rock"), named(2, "big sand"), named(255, "void")), guessed=False)
+DATASET = "mars"
+SMALL = Options(size=10, segment_size=2)
+
+
+@dataclass
+class Trip:
+    """A data folder and a server. ``connect`` is what flows are given: quick timeouts, and time passes by itself."""
+
+    db: Database
+    settings: Settings
+    standin: Standin
+
+    @property
+    def connect(self) -> Connect:
+        @contextmanager
+        def connect(_settings: Settings, _name: str | None) -> Iterator[Connection]:
+            clock = Clock()
+            connection = Connection(server(self.standin.url), QUICK, sleep=clock.sleep, clock=clock)
+            try:
+                yield connection
+            finally:
+                connection.close()
+
+        return connect
+
+    def plan(self, options: Options = SMALL, ids: Sequence[int] = ()) -> list[CvatBatch]:
+        chosen = Selection(ids=ids) if ids else Selection(filter=Filter())
+        return cvat_batches.plan(self.db, self.settings, DATASET, chosen, ADA, "lab", options).batches
+
+    def push(self, batch: CvatBatch) -> None:
+        cvat_push.run(self.db, self.settings, batch.id, connect=self.connect)
+
+    def pushed(self, options: Options = SMALL) -> CvatBatch:
+        """All samples at CVAT, as one batch."""
+        (batch,) = self.plan(options)
+        self.push(batch)
+        return self.batch(batch.id)
+
+    def pull(self, batch: CvatBatch, which: cvat_pull.Which = "all", confirm: bool = False) -> CvatPull:
+        pull = cvat_pull.request(self.db, batch.id, ADA, which, confirm=confirm)
+        cvat_pull.run(self.db, self.settings, pull.id, connect=self.connect)
+        with self.db.read() as session:
+            return receipts.find(session, pull.id)
+
+    def batch(self, id: int) -> CvatBatch:
+        with self.db.read() as session:
+            return cvat.find(session, id)
+
+    def lines(self, pull: CvatPull) -> dict[str, CvatLine]:
+        with self.db.read() as session:
+            return {sample.key: line for line, sample in receipts.lines(session, pull.id)}
+
+    def samples(self) -> dict[str, Sample]:
+        with self.db.read() as session:
+            return {one.key: one for one in session.scalars(select(Sample).order_by(Sample.id))}
+
+    def statuses(self) -> dict[str, str]:
+        return {key: one.status for key, one in self.samples().items()}
+
+    def mask(self, key: str) -> Mask:
+        """The mask in force."""
+        with self.db.read() as session:
+            sample = samples.find(session, self.samples()[key].id)
+            revision = session.get_one(Revision, sample.current_id)
+            return rasters.mask(session, session.get_one(Raster, revision.mask_id))
+
+    def frame(self, batch: CvatBatch, key: str) -> int:
+        with self.db.read() as session:
+            pairs = cvat.frames_with_samples(session, batch.id)
+        return next(frame.number for frame, sample in pairs if sample.key == key and frame.number is not None)
+
+    def labels(self, batch: CvatBatch, kind: str = cvat.CLASS) -> dict[int, int]:
+        with self.db.read() as session:
+            return cvat.labels(session, batch.id, kind)
+
+    def draw(self, batch: CvatBatch, key: str, label: int, kind: str = "rectangle", **shape: object) -> None:
+        """A person draws a shape on a frame, in the server's own way."""
+        drawn: dict[str, object] = {"type": kind, "points": [1, 1, 3, 3], "attributes": [], **shape}
+        body = {"shapes": [{**drawn, "frame": self.frame(batch, key), "label_id": label}]}
+        self.call("PATCH", f"/api/tasks/{batch.task_id}/annotations/", body, [("action", "create")])
+
+    def erase(self, batch: CvatBatch, key: str, label: int) -> None:
+        """A person deletes a label's shapes on a frame."""
+        number = self.frame(batch, key)
+        held = self.standin.state.shapes[batch.task_id or 0]
+        gone = [one for one in held if one["frame"] == number and one["label_id"] == label]
+        body = {"shapes": gone}
+        self.call("PATCH", f"/api/tasks/{batch.task_id}/annotations/", body, [("action", "delete")])
+
+    def job(self, number: int, state: str = "completed", assignee: str | None = None) -> None:
+        """A person finishes (or reopens) a job; its assignee is put in by hand."""
+        self.call("PATCH", f"/api/jobs/{number}", {"state": state})
+        if assignee is not None:
+            self.standin.state.jobs[number]["assignee"] = self.standin.state.user(assignee)
+
+    def finish(self, assignee: str | None = None) -> None:
+        """Every job is finished."""
+        for number in list(self.standin.state.jobs):
+            self.job(number, assignee=assignee)
+
+    def call(self, method: str, path: str, body: object, query: Sequence[tuple[str, str | int]] = ()) -> None:
+        with self.connect(self.settings, None) as connection:
+            data = json.dumps(body).encode()
+            connection.call(method, path, query=query, body=data, content_type=JSON)
+
+
+def settings_for(home: Path, url: str) -> Settings:
+    """A data folder with the stand-in as its server ``lab``."""
+    home.mkdir(exist_ok=True)
+    path = home / "cvat.toml"
+    path.write_text(f'[servers.lab]\nurl = "{url}"\ntoken = "full.token"\n')
+    path.chmod(stat.S_IRUSR | stat.S_IWUSR)
+    return Settings(home=home)
+
+
+def masks_of(count: int = 5) -> dict[str, Mask]:
+    """Samples in two folders, 6 x 9, with all four classes; the last has no mask at all in ``set_up``."""
+    rng = np.random.default_rng(3)
+    values = np.array([0, 1, 2, 255], np.uint8)
+    return {f"{'ab'[n % 2]}/höhe {n}": rng.choice(values, (6, 9)) for n in range(count)}
+
+
+def set_up(db: Database, folder: Path, held: dict[str, Mask], unlabelled: Sequence[str] = ()) -> None:
+    """A dataset of these masks, pictures beside them; ``unlabelled`` keys have none."""
+    rng = np.random.default_rng(4)
+    for key in [*held, *unlabelled]:
+        shape = held[key].shape if key in held else (6, 9)
+        for kind, pixels in (("images", rng.integers(0, 255, shape, dtype=np.uint8)), ("masks", held.get(key))):
+            if pixels is not None:
+                path = folder / kind / f"{key}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(encode_png(pixels))
+    ingest.run(db, folder, DATASET, ADA)
+    classes.put(db, DATASET, CLASSES, ADA)
