@@ -81,6 +81,12 @@ def of_sample(session: Session, sample_id: int) -> list[Revision]:
     return list(session.scalars(query))
 
 
+def waiting(session: Session, sample_id: int, source: str) -> Revision | None:
+    """The newest pending mask of a sample that came from ``source``."""
+    query = select(Revision).where(Revision.sample_id == sample_id, Revision.state == "pending")
+    return session.scalar(query.where(Revision.source == source).order_by(Revision.id.desc()).limit(1))
+
+
 def suggested(session: Session, sample_ids: Sequence[int]) -> dict[int, int]:
     """sample -> the newest mask of a model that waits for a decision."""
     found: dict[int, int] = {}
