@@ -158,6 +158,7 @@ def _stopped(db: Database, pull_id: int, error: Exception) -> None:
         pull.state, pull.ended_at = "failed", now()
         pull.error = str(error) or "Cancelled; what it had taken by then stays."
         pull.counts = receipts.counts(session, pull_id)
+        cvat.find(session, pull.batch_id).pulled_at = now()  # the next poll waits its turn
 
 
 def _facts(pull: CvatPull) -> dict[str, Any]:

@@ -7,10 +7,12 @@ import threading
 
 from dbos import DBOS, SetWorkflowID
 
+from app import logs
 from app.jobs.kinds import LONG
 from app.jobs.running import run
+from app.jobs.schedule import asker
 from app.settings import Settings
-from app.store import jobs
+from app.store import jobs, workers
 from app.store.db import Database
 
 SWEEP_SECONDS = 0.25
@@ -31,6 +33,8 @@ def work(db: Database, settings: Settings, stop: threading.Event) -> None:
             "log_level": "WARNING",
         }
     )
+    logs.adopt("dbos")
+    pulse = workers.Pulse(settings.home, owner)
 
     @DBOS.step()
     def step(job_id: int) -> None:
@@ -46,7 +50,10 @@ def work(db: Database, settings: Settings, stop: threading.Event) -> None:
         for name in ("remask-quick", "remask-long")
     )
     handed: set[int] = set()
+    ask = asker(db, settings)
     while not stop.wait(SWEEP_SECONDS):
+        ask()
+        pulse.beat()
         with db.read() as session:
             waiting = {job.id: job.kind for job in jobs.waiting(session)}
         for job_id in sorted(waiting.keys() - handed):
@@ -54,3 +61,4 @@ def work(db: Database, settings: Settings, stop: threading.Event) -> None:
             with SetWorkflowID(f"job-{job_id}"):
                 queue.enqueue(remask_job, job_id)
         handed = set(waiting)
+    pulse.end()

@@ -8,7 +8,8 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.errors import NotFound
-from app.store.tables import CvatBatch, CvatFrame, CvatLabel, Job, Raster, Sample
+from app.store.jobs import ENDED
+from app.store.tables import CvatBatch, CvatFrame, CvatLabel, CvatPull, Job, Raster, Sample
 
 CLASS, SUGGESTION = "class", "suggestion"
 
@@ -64,10 +65,12 @@ def with_task(session: Session, task_id: int) -> list[CvatBatch]:
 
 
 def due(session: Session, before: datetime) -> list[CvatBatch]:
-    """Batches at CVAT that were last pulled (or pushed) before that moment."""
+    """Batches at CVAT that were last pulled (or pushed) before that moment, and that no pull is under way for."""
     last = func.coalesce(CvatBatch.pulled_at, CvatBatch.at)
-    query = select(CvatBatch).where(CvatBatch.state == "at_cvat", last < before).order_by(CvatBatch.id)
-    return list(session.scalars(query))
+    pulls = select(CvatPull.id).join(Job, Job.id == CvatPull.job_id).where(CvatPull.batch_id == CvatBatch.id)
+    under_way = pulls.where(CvatPull.state == "asked", Job.state.not_in(ENDED)).correlate(CvatBatch).exists()
+    query = select(CvatBatch).where(CvatBatch.state == "at_cvat", last < before, ~under_way)
+    return list(session.scalars(query.order_by(CvatBatch.id)))
 
 
 def frames(session: Session, batch_id: int) -> list[CvatFrame]:

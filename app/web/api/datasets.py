@@ -9,11 +9,12 @@ from app.domain.checks import registry
 from app.domain.classes import Class, ClassList, Role
 from app.domain.status import Status
 from app.flows import classes as classes_flow
+from app.flows.filters import BadFilter
 from app.store import browse, datasets
 from app.web import shapes
 from app.web.api.models import ClassOut
 from app.web.deps import DatasetName, Db, Owner, Read, Reviewer
-from app.web.filters import BadFilter, Filters
+from app.web.filters import Filters
 
 router = APIRouter(tags=["datasets"])
 
