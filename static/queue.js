@@ -5,21 +5,22 @@ export class Queue {
     this.url = `${base}/queue?${query}`;
     this.name = `queue:${base}/samples?${query}`;
     this.ids = [];
+    this.batch = 0; // the newest batch of decisions when the walk began
   }
 
   // A sample that isn't in the list (it was decided since) is put where it would stand: behind the one before it.
   async load(current, before) {
     const kept = JSON.parse(sessionStorage.getItem(this.name) ?? "null");
-    if (kept?.includes(current)) this.ids = kept;
+    if (kept?.ids?.includes(current)) ({ ids: this.ids, batch: this.batch } = kept);
     else {
       try {
-        this.ids = (await fetch(this.url).then((answer) => answer.json())).ids;
+        ({ ids: this.ids, batch: this.batch } = await fetch(this.url).then((answer) => answer.json()));
       } catch {
         this.ids = [];
       }
       if (!this.ids.includes(current)) this.ids.splice(this.ids.indexOf(before) + 1, 0, current);
       try {
-        sessionStorage.setItem(this.name, JSON.stringify(this.ids));
+        sessionStorage.setItem(this.name, JSON.stringify({ ids: this.ids, batch: this.batch }));
       } catch { /* too long for the tab's storage: it is fetched again after a reload */ }
     }
     this.places = new Map(this.ids.map((id, index) => [id, index]));

@@ -4,6 +4,7 @@ import { Failure } from "./api.js";
 import { Cache } from "./cache.js";
 import { facts } from "./facts.js";
 import { bind } from "./keys.js";
+import { Leases } from "./lease.js";
 import { looks } from "./looks.js";
 import { Queue } from "./queue.js";
 import { $, $$, data, el, fail, number, releaseAfterPointer, store, stored, toast, words } from "./ui.js";
@@ -21,6 +22,7 @@ const names = new Map(page.classes.map((one) => [one.id, one.name]));
 const viewer = looks((id) => names.get(id) ?? `id ${id}`);
 const side = facts({ classes: page.classes, viewer, look, restore, reject });
 const queue = new Queue(base, query);
+const leases = new Leases(page.dataset, queue, held, (id) => cache.get(id).catch(() => {}));
 let current = page.sample.id;
 let entry = null;
 let shownRevision = null;
@@ -30,6 +32,7 @@ let decided = new Set(JSON.parse(sessionStorage.getItem("decided") ?? "[]"));
 
 async function walk() {
   await queue.load(current, page.prev);
+  leases.ask();
   where();
   prefetch();
 }
@@ -65,6 +68,7 @@ function prefetch() {
 async function show(id, { push = false, fresh = false, revision = null } = {}) {
   current = id;
   shownRevision = revision;
+  leases.arrive(id);
   where();
   if (push) history.pushState({ id }, "", urlOf(id));
   let found;
@@ -112,9 +116,17 @@ function buttons() {
   $("#undo").disabled = !visit.canUndo();
 }
 
+function held(by) {
+  $("#held").hidden = !by;
+  $("#held").textContent = by ? `${by} is looking at this` : "";
+}
+
 function go(step) {
-  const id = neighbour(step);
+  const ahead = step > 0 ? leases.next() : null;
+  const id = ahead ? ahead.sample : neighbour(step);
   if (id) return show(id, { push: true });
+  const others = ahead?.passed.filter((one) => one.why === "held").map((one) => one.by) ?? [];
+  if (others.length) return toast(`What is left of this list is with ${[...new Set(others)].join(", ")}.`, { action: "Back to the grid", run: leave });
   toast(step > 0 ? "That was the last one of this list." : "This is the first one of this list.", step > 0 ? { action: "Back to the grid", run: leave } : {});
 }
 

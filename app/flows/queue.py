@@ -70,3 +70,9 @@ def leave(db: Database, sample_id: int, actor: Actor) -> None:
     with db.write() as session:
         samples.find(session, sample_id)
         leases.give_back(session, actor.name, [sample_id])
+
+
+def rename(db: Database, old: Actor, new: Actor) -> None:
+    """Somebody goes on under another name."""
+    with db.write() as session:
+        leases.rename(session, old.name, new.name)

@@ -32,6 +32,11 @@ def take(session: Session, sample_id: int, reviewer: str) -> str:
     return reviewer
 
 
+def rename(session: Session, old: str, new: str) -> None:
+    """What one name looks at, another does from now on."""
+    session.execute(update(Lease).where(Lease.reviewer == old).values(reviewer=new))
+
+
 def give_back(session: Session, reviewer: str, sample_ids: Collection[int]) -> None:
     """End this reviewer's leases of these samples, and forget those that ran out."""
     mine = delete(Lease).where(Lease.reviewer == reviewer)

@@ -95,6 +95,13 @@ def test_a_lease_ends_by_itself_and_is_put_off_by_asking(db: Database, ids: list
     assert queue.look_at(db, ids[0], ANA) == "Ana"
 
 
+def test_a_new_name_keeps_what_the_old_one_looked_at(db: Database, ids: list[int]) -> None:
+    queue.look_at(db, ids[0], ANA)
+    queue.rename(db, ANA, BO)
+    assert queue.look_at(db, ids[0], BO) == "Bo"
+    assert queue.look_at(db, ids[0], ANA) == "Bo"
+
+
 @pytest.mark.parametrize("hours", [-30 * 24, -1, 1])
 def test_a_clock_that_jumps_locks_nothing_up(db: Database, ids: list[int], clock: Clock, hours: float) -> None:
     queue.look_at(db, ids[0], ANA)

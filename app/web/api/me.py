@@ -7,7 +7,8 @@ from pydantic import BaseModel, Field
 
 from app.domain.actor import person
 from app.domain.errors import RemaskError
-from app.web.deps import REVIEWER, Reviewer, holder
+from app.flows import queue
+from app.web.deps import REVIEWER, Db, Reviewer, holder
 
 router = APIRouter(tags=["me"])
 _FOR_A_YEAR = 31_536_000
@@ -32,11 +33,12 @@ def me(actor: Reviewer) -> Me:
 
 
 @router.put("/me")
-def put_me(request: Request, body: Me, response: Response) -> Me:
+def put_me(request: Request, db: Db, body: Me, response: Response, actor: Reviewer) -> Me:
     """Keep another name in this browser's cookie. Refused where the token has a name."""
     if holder(request).name is not None:
         raise Named("Your name comes from your token; ask whoever runs the server to change it.")
     name = person(body.name).name
+    queue.rename(db, actor, person(name))
     response.set_cookie(
         REVIEWER,
         quote(name, safe=""),
