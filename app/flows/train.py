@@ -28,14 +28,9 @@ def request(
     name: str = "",
 ) -> Run:
     """Ask for a run: its row and the job that trains it, in one transaction. Raises CantTrain for what it is told."""
-    if preset not in configs.PRESETS:
-        raise CantTrain(f"There is no preset {preset!r}; choose one of {', '.join(configs.PRESETS)}.")
+    config = config_from(preset, keys or {})
     if arm not in ARMS:
         raise CantTrain(f"There is no arm {arm!r}; choose one of {', '.join(ARMS)}.")
-    try:
-        config = configs.make(configs.PRESETS[preset], keys or {})
-    except (ValueError, OverflowError) as error:
-        raise CantTrain(str(error)) from error
     with db.write() as session:
         row = datasets.find(session, dataset)
         run = Run(dataset_id=row.id, name=name or preset, arm=arm, config=config.as_json(), actor_name=actor.name)
@@ -43,6 +38,16 @@ def request(
         session.flush()
         run.job_id = jobs.request(session, "train", row.id, {"run": run.id}).id
         return run
+
+
+def config_from(preset: str, keys: Mapping[str, Any]) -> configs.Config:
+    """A preset with ``keys`` on top. Raises CantTrain."""
+    if preset not in configs.PRESETS:
+        raise CantTrain(f"There is no preset {preset!r}; choose one of {', '.join(configs.PRESETS)}.")
+    try:
+        return configs.make(configs.PRESETS[preset], keys)
+    except (ValueError, OverflowError) as error:
+        raise CantTrain(str(error)) from error
 
 
 def keys_of(texts: Sequence[str]) -> dict[str, Any]:
@@ -75,6 +80,8 @@ def run(db: Database, home: Path, run_id: int, progress: Progress = quiet) -> di
     else:
         with db.read() as session:
             snapshot = runs.find_snapshot(session, row.snapshot_id)
+    with db.write() as session:
+        runs.begin(session, run_id)
     folder = folder_of(home, run_id)
     folder.mkdir(parents=True, exist_ok=True)
     wanted = folder / "wanted.json"

@@ -90,7 +90,7 @@ def of_test(session: Session, dataset_id: int) -> Iterator[tuple[Sample, Raster,
     query = _query("curated").where(Sample.dataset_id == dataset_id, Sample.split == "test")
     last = 0
     while chunk := list(session.execute(query.where(Sample.id > last))):
-        yield from (row._tuple() for row in chunk)
+        yield from ((sample, image, current, imported) for sample, image, current, imported in chunk)
         last = chunk[-1][0].id
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.domain.errors import NotFound
-from app.store.tables import Job, Run, Snapshot
+from app.store.tables import Job, Run, Snapshot, now
 
 
 def find(session: Session, id: int) -> Run:
@@ -27,6 +27,11 @@ def with_jobs(session: Session, dataset_id: int) -> list[tuple[Run, Job]]:
     """Runs, the newest first, each with the job that trains it."""
     query = select(Run, Job).join(Job, Job.id == Run.job_id).where(Run.dataset_id == dataset_id)
     return [(run, job) for run, job in session.execute(query.order_by(Run.id.desc()))]
+
+
+def begin(session: Session, id: int) -> None:
+    """Note that the run is under way, or goes on after a kill."""
+    find(session, id).started_at = now()
 
 
 def add_snapshot(
