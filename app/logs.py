@@ -5,11 +5,10 @@ import json
 import logging
 import os
 import re
-import sys
 from collections.abc import Iterable
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, TextIO
 from urllib.parse import unquote, urlsplit
 
 Kind = Literal["plain", "json"]
@@ -21,20 +20,21 @@ _SHORTEST = 6  # a shorter one would strike out half of the words
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
-def begin(kind: Kind) -> None:
-    """Write log lines to stderr from now on: warnings where they are plain, requests and jobs too where they are JSON.
-
-    Lines of the libraries go the same way.
-    """
-    handler = logging.StreamHandler(sys.stderr)
+def begin(kind: Kind, out: TextIO | None = None) -> None:
+    """Write log lines, those of libraries too, to ``out`` (None: stderr) from now on: warnings where they are plain,
+    requests and jobs too where they are JSON."""
+    handler = logging.StreamHandler(out)
     secrets = secrets_of(os.environ.items())
     handler.setFormatter(_Json(secrets) if kind == "json" else _Plain(secrets))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("app").setLevel(logging.INFO if kind == "json" else logging.WARNING)
-    for name in ("dbos", "uvicorn", "uvicorn.error"):
-        logger = logging.getLogger(name)
-        logger.handlers.clear()
-        logger.propagate = True
+
+
+def adopt(name: str) -> None:
+    """Let a library that brings its own way of writing lines use ours."""
+    logger = logging.getLogger(name)
+    logger.handlers.clear()
+    logger.propagate = True
 
 
 def secrets_of(environment: Iterable[tuple[str, str]]) -> list[str]:

@@ -1,7 +1,6 @@
 """Serving: the web process and, beside it, the worker process that ends with it."""
 
 import fcntl
-import logging
 import os
 import signal
 import socket
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import uvicorn
 
+from app import logs
 from app.domain.errors import Conflict
 from app.jobs import engine
 from app.settings import Settings
@@ -40,11 +40,12 @@ def reserve(settings: Settings) -> Iterator[socket.socket]:
 
 def serve(settings: Settings, db: Database, listening: socket.socket, say: Callable[[str], None], page: str) -> None:
     """Serve until stopped; says the address, ``page`` and all."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logs.begin(settings.log)
     worker = subprocess.Popen([sys.executable, "-m", "app", "worker", "--until-stdin-closes"], stdin=subprocess.PIPE)
     try:
         say(f"Remask is at http://{_shown(settings.host)}:{settings.port}{page}   (Ctrl+C stops it)")
-        config = uvicorn.Config(create_app(settings), log_level="warning", timeout_graceful_shutdown=2)
+        app = create_app(settings)
+        config = uvicorn.Config(app, log_level="warning", log_config=None, timeout_graceful_shutdown=2)
         uvicorn.Server(config).run(sockets=[listening])
     finally:
         worker.communicate()
@@ -53,7 +54,7 @@ def serve(settings: Settings, db: Database, listening: socket.socket, say: Calla
 
 def work(settings: Settings, db: Database, until_stdin_closes: bool) -> None:
     """Run jobs until stopped by a signal, or, as the server's child, until the server is gone. Raises InUse."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logs.begin(settings.log)
     stop = threading.Event()
     if until_stdin_closes:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C reaches the whole group; the server tells us

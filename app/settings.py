@@ -4,6 +4,7 @@ import getpass
 import os
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -25,7 +26,11 @@ class Settings(BaseSettings):
     token: str | None = Field(default=None, description="Secret that every request has to carry, off loopback.")
     tokens: Path | None = Field(default=None, description="File of further tokens: name, role and token a line.")
     reviewer: str = Field(default_factory=_system_user, description="Name that decisions carry by default.")
+    blobs: str | None = Field(
+        default=None, description="An S3-compatible store for images and masks, `s3://BUCKET/PREFIX`; AWS_ variables."
+    )
     max_upload: int = Field(default=8 << 30, ge=1, description="Largest upload in bytes.")
+    log: Literal["plain", "json"] = Field(default="plain", description="Log lines for people, or JSON for programs.")
 
     cvat_poll: int = Field(default=0, ge=0, description="Minutes between pulls of finished CVAT jobs; 0: never.")
     cvat_webhook: str | None = Field(

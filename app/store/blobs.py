@@ -1,36 +1,107 @@
-"""Bytes by their hash: put and get, the seam behind which another store can stand."""
+"""Bytes by their hash: put and get, the seam behind which an object store can stand.
+
+Where the database keeps its bytes in an object store (see ``objects``), a row holds the hash and the size, and no
+bytes. What was put before a store was named stays in its row and is found there.
+"""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from sqlalchemy import select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
+from app.domain.errors import RemaskError
+from app.store.objects import Objects
 from app.store.tables import Blob
+
+OBJECTS = "objects"  # the name under which a session's ``info`` holds the object store
+_CHUNK = 500
 
 
 class Damaged(Exception):
     """Stored bytes no longer match their hash: the disk or the file is damaged; restore a backup."""
 
 
+class Elsewhere(RemaskError):
+    """The bytes are in an object store that this process wasn't told of."""
+
+    status = 503
+    title = "Object store not named"
+
+
 def put(session: Session, datas: Iterable[bytes]) -> list[str]:
-    """Store each of ``datas`` once; their sha256 in hex, in order."""
+    """Store each of ``datas`` once, in a writing session; their sha256 in hex, in order. Raises objects.Unavailable.
+
+    In an object store they are durable when this returns, before their rows can be committed.
+    """
     rows: dict[str, bytes] = {}
     hashes = []
     for data in datas:
         hash = hashlib.sha256(data).hexdigest()
         hashes.append(hash)
         rows[hash] = data
+    for hash in _known(session, rows):  # there is one writer at a time, so none is added meanwhile
+        del rows[hash]
     if rows:
-        values = [{"hash": hash, "size": len(data), "data": data} for hash, data in rows.items()]
-        session.execute(insert(Blob).on_conflict_do_nothing(index_elements=["hash"]), values)
+        store = _objects(session)
+        if store is not None:
+            store.put({hash: data for hash, data in rows.items() if data})
+        kept = rows if store is None else dict.fromkeys(rows, b"")
+        values = [{"hash": hash, "size": len(data), "data": kept[hash]} for hash, data in rows.items()]
+        session.execute(insert(Blob), values)
     return hashes
 
 
 def get(session: Session, hash: str) -> bytes:
-    """The bytes of ``hash``, verified. Raises Damaged."""
-    data = session.scalar(select(Blob.data).where(Blob.hash == hash))
+    """The bytes of ``hash``, verified. Raises Damaged; Elsewhere or objects.Unavailable for those in a store."""
+    row = session.execute(select(Blob.data, Blob.size).where(Blob.hash == hash)).first()
+    if row is None:
+        raise Damaged(f"blob {hash} is missing")
+    data: bytes | None = row.data
+    if row.size and not data:
+        data = _from_objects(session, hash)
     if data is None or hashlib.sha256(data).hexdigest() != hash:
         raise Damaged(f"blob {hash} is damaged or missing")
     return data
+
+
+def hashes(session: Session) -> Iterator[str]:
+    """Every hash that has a row, in order."""
+    last = ""
+    while chunk := session.scalars(select(Blob.hash).where(Blob.hash > last).order_by(Blob.hash).limit(_CHUNK)).all():
+        yield from chunk
+        last = chunk[-1]
+
+
+def count(session: Session) -> int:
+    return session.scalar(select(func.count()).select_from(Blob)) or 0
+
+
+def outside(session: Session) -> int:
+    """How many blobs have their bytes in an object store."""
+    query = select(func.count()).select_from(Blob).where(Blob.size > 0, func.length(Blob.data) == 0)
+    return session.scalar(query) or 0
+
+
+def without_row(session: Session, hashes: Collection[str]) -> list[str]:
+    """Those of ``hashes`` that no row has."""
+    known = set(_known(session, hashes))
+    return [hash for hash in hashes if hash not in known]
+
+
+def _known(session: Session, hashes: Collection[str]) -> Iterator[str]:
+    wanted: Sequence[str] = list(hashes)
+    for start in range(0, len(wanted), _CHUNK):
+        yield from session.scalars(select(Blob.hash).where(Blob.hash.in_(wanted[start : start + _CHUNK])))
+
+
+def _objects(session: Session) -> Objects | None:
+    store: Objects | None = session.info.get(OBJECTS)
+    return store
+
+
+def _from_objects(session: Session, hash: str) -> bytes | None:
+    store = _objects(session)
+    if store is None:
+        raise Elsewhere("The bytes of this data folder are in an object store; set REMASK_BLOBS as it was.")
+    return store.get(hash)
