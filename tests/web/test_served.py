@@ -1,35 +1,22 @@
 """The application behind a real server: live progress over the wire, and static files."""
 
-import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
 
 from app.settings import Settings
 from app.store import jobs
 from app.store.db import open_database
-from app.web.site import create_app
+from tests.web.live import serving
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[tuple[str, Settings]]:
     """(address, settings) of a server on a free port."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-        settings = Settings(home=tmp_path, port=port)
-        config = uvicorn.Config(create_app(settings), log_level="warning", timeout_graceful_shutdown=1)
-        running = uvicorn.Server(config)
-        thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{port}", settings
-        finally:
-            running.should_exit = True
-            thread.join(20)
+    with serving(tmp_path) as served:
+        yield served
 
 
 def test_live_progress_reaches_a_client_and_ends_with_it(server: tuple[str, Settings]) -> None:
