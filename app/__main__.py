@@ -7,7 +7,7 @@ import typer
 
 from app.cli import console, data, review, server, training
 from app.domain.errors import RemaskError
-from app.store.db import trouble
+from app.store.faults import trouble
 
 app = typer.Typer(
     name="remask",

@@ -29,6 +29,10 @@ class Settings(BaseSettings):
     blobs: str | None = Field(
         default=None, description="An S3-compatible store for images and masks, `s3://BUCKET/PREFIX`; AWS_ variables."
     )
+    database_url: str | None = Field(
+        default=None,
+        description="A PostgreSQL database, `postgresql+psycopg://USER@HOST/NAME`, in place of SQLite in the folder.",
+    )
     max_upload: int = Field(default=8 << 30, ge=1, description="Largest upload in bytes.")
     log: Literal["plain", "json"] = Field(default="plain", description="Log lines for people, or JSON for programs.")
 
@@ -39,8 +43,9 @@ class Settings(BaseSettings):
     cvat_secret: str | None = Field(default=None, description="Secret that CVAT signs its calls with.")
 
     @cached_property
-    def database(self) -> Path:
-        return self.home / "remask.sqlite"
+    def database(self) -> Path | str:
+        """The path of the SQLite database, or the URL of one on a server."""
+        return self.database_url or self.home / "remask.sqlite"
 
     @cached_property
     def uploads(self) -> Path:

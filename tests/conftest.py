@@ -1,4 +1,8 @@
-"""A real database file for every test that wants one, and small data sets to put into it."""
+"""A real database for every test that wants one, and small data sets to put into it.
+
+Tests of the store and of the flows run on SQLite and on PostgreSQL, those of training on SQLite alone: what a trainer
+does there depends on no database.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,12 +11,49 @@ import numpy as np
 import pytest
 
 from app.store.db import Database, open_database
+from tests import postgres
+from tests.postgres import Cluster
 from tests.sets import write_npz
+
+BOTH = ("store", "flows")
+BACKENDS = ("sqlite", "postgresql")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    on_both = metafunc.definition.path.parent.name in BOTH or metafunc.definition.get_closest_marker("both_databases")
+    if "backend" in metafunc.fixturenames and on_both and not metafunc.definition.get_closest_marker("one_database"):
+        metafunc.parametrize("backend", BACKENDS, indirect=True)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL server, started once."""
+    with postgres.running() as cluster:
+        yield cluster
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
-    database = open_database(tmp_path / "remask.sqlite")
+def backend(request: pytest.FixtureRequest) -> str:
+    """Which database a test runs on."""
+    found: str = getattr(request, "param", "sqlite")
+    return found
+
+
+@pytest.fixture
+def where(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path | str]:
+    """Where an empty database is, or will be."""
+    if backend == "sqlite":
+        yield tmp_path / "remask.sqlite"
+        return
+    cluster: Cluster = request.getfixturevalue("cluster")
+    url = cluster.create()
+    yield url
+    cluster.drop(url)
+
+
+@pytest.fixture
+def db(where: Path | str) -> Iterator[Database]:
+    database = open_database(where)
     yield database
     database.close()
 

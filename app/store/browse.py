@@ -123,12 +123,12 @@ def place(session: Session, dataset_id: int, filter: Filter, sample_id: int) -> 
 def histogram(session: Session, dataset_id: int, filter: Filter, bins: int = 40) -> list[int]:
     """Samples by score of ``filter.check`` in equal bins of [0, 1], the filter's own range left out."""
     others = replace(filter, check=None, min=None, max=None)
-    bin = case((Score.value >= 1, bins - 1), else_=func.floor(Score.value * bins))
+    bin = case((Score.value >= 1, bins - 1), else_=func.floor(Score.value * bins)).label("bin")
     query = (
         select(bin, func.count())
         .join(Sample, Sample.id == Score.sample_id)
         .where(Score.dataset_id == dataset_id, Score.check == filter.check, _of_current(), *_conditions(others))
-        .group_by(bin)
+        .group_by("bin")
     )
     counts = [0] * bins
     for index, number in session.execute(query):

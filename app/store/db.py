@@ -1,16 +1,24 @@
-"""The connection: one engine, reading and writing sessions, migrations at start."""
+"""The database: reading and writing sessions on SQLite or PostgreSQL, migrations at start.
 
-from collections.abc import Iterator
+The store's rules count on one writer at a time. SQLite has one by nature; on PostgreSQL a writer first takes an
+advisory lock, so that what holds on the one holds on the other.
+"""
+
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
-from sqlite3 import Connection as SqliteConnection
+from typing import get_args
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy import inspect, text
 from sqlalchemy.orm import Session
 
 from app.domain.errors import RemaskError
 from app.paths import MIGRATIONS
+from app.store import engines
+from app.store.engines import Writes
+
+HALF_MOVED = "half_moved"  # a table that is there while a move into the database isn't complete
 
 
 class NewerDatabase(RemaskError):
@@ -20,38 +28,72 @@ class NewerDatabase(RemaskError):
     title = "Database is newer than the program"
 
 
+class HalfMoved(RemaskError):
+    """What a move into this database, broken off, has left."""
+
+    status = 503
+    title = "Half a database"
+
+
 class Database:
-    """Sessions on one database. ``read()`` never blocks a writer; ``write()`` holds the write lock and commits at its
-    end, or rolls back where an exception leaves it."""
+    """Sessions on one database. ``read()`` sees one moment and never blocks a writer; ``write()`` holds the write lock
+    and commits at its end, or rolls back where an exception leaves it."""
 
     def __init__(self, url: str) -> None:
-        self.engine = _engine(url)
-        self._writer = self.engine.execution_options(remask_writes=True)
+        self.engine = engines.make(url)
+        self._engines = {writes: engines.doing(self.engine, writes) for writes in get_args(Writes)}
+        self._guard: Callable[[Session], None] | None = None
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        with Session(self.engine, expire_on_commit=False) as session:
+        with Session(self._engines["moment"], expire_on_commit=False) as session:
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        with Session(self._writer, expire_on_commit=False) as session, session.begin():
+        with self._transaction("one") as session:
+            if self._guard is not None:
+                self._guard(session)
             yield session
 
+    @contextmanager
+    def note(self) -> Iterator[Session]:
+        """A write of single statements that each carry their own condition, as a job's heartbeat does. On PostgreSQL it
+        doesn't wait for the writer's lock, so that a long write never makes a living worker look dead."""
+        with self._transaction("note") as session:
+            yield session
+
+    @contextmanager
+    def _transaction(self, writes: Writes) -> Iterator[Session]:
+        engine = self._engines[writes]
+        with Session(engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def guarded(self, guard: Callable[[Session], None]) -> "Database":
+        """The same database for somebody who may lose the right to write: every ``write()`` calls ``guard`` first, in
+        its own transaction, and what that raises comes out of it."""
+        twin = copy(self)
+        twin._guard = guard
+        return twin
+
+    @property
+    def path(self) -> Path | None:
+        """The file of an SQLite database, None of one on a server."""
+        name = self.engine.url.database
+        return Path(name) if self.engine.dialect.name == "sqlite" and name else None
+
     def migrate(self) -> None:
-        """Bring the schema to this program's version. Raises NewerDatabase where it is ahead of it."""
+        """Bring the schema to this program's version; an older SQLite file is copied beside itself first.
+
+        Raises NewerDatabase where it is ahead of the program, HalfMoved where it is half of one.
+        """
         known = sorted(path.name.split("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
-        with self._writer.begin() as connection:
-            at = None
-            if inspect(connection).has_table("alembic_version"):
-                at = connection.scalar(text("SELECT version_num FROM alembic_version"))
-            if at == known[-1]:
-                return
-            if at is not None and at not in known:
-                raise NewerDatabase(
-                    f"The database is at schema {at}, which this program doesn't know; "
-                    "start the newer program that wrote it."
-                )
+        at = self._version(known)
+        if at == known[-1]:
+            return
+        if at is not None and self.path is not None:
+            engines.backup(self.path, self.path.with_name(f"{self.path.stem}.{at}{self.path.suffix}"))
+        with self._engines["one"].begin() as connection:
             from alembic import command  # takes a third of a second to load, and mostly there is nothing to do
             from alembic.config import Config
 
@@ -60,51 +102,37 @@ class Database:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 
+    def _version(self, known: list[str]) -> str | None:
+        with self.engine.connect() as connection:
+            tables = inspect(connection)
+            if tables.has_table(HALF_MOVED):
+                raise HalfMoved(
+                    "This database is half of a move that was broken off; empty it and run `remask migrate` again. "
+                    "The one that it was moved from is as it was."
+                )
+            if not tables.has_table("alembic_version"):
+                return None
+            at: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+        if at is not None and at not in known:
+            raise NewerDatabase(
+                f"The database is at schema {at}, which this program doesn't know; "
+                "start the newer program that wrote it."
+            )
+        return at
+
     def close(self) -> None:
         self.engine.dispose()
 
 
-def open_database(path: Path) -> Database:
-    """The SQLite database at ``path``, made where it isn't there, migrated."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    database = Database(f"sqlite:///{path}")
-    database.migrate()
+def open_database(where: Path | str) -> Database:
+    """The SQLite database at a path, made where it isn't there, or the one at a URL; migrated."""
+    if isinstance(where, Path):
+        where.parent.mkdir(parents=True, exist_ok=True)
+        where = f"sqlite:///{where}"
+    database = Database(where)
+    try:
+        database.migrate()
+    except BaseException:
+        database.close()
+        raise
     return database
-
-
-def is_locked(error: BaseException) -> bool:
-    """Whether this is the database saying that another writer holds it for longer than we wait."""
-    return isinstance(error, OperationalError) and "locked" in str(error.orig)
-
-
-def trouble(error: BaseException) -> str | None:
-    """A sentence for what the machine keeps the database from doing: a full disk, a folder that can't be written to, a
-    file that is damaged. None for any other error."""
-    if isinstance(error, OperationalError) or type(error) is DatabaseError:
-        return f"The database can't be used: {error.orig}. Make room, give access or restore a backup, then try again."
-    return None
-
-
-def _engine(url: str) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
-    event.listen(engine, "connect", _on_connect)
-    event.listen(engine, "begin", _on_begin)
-    return engine
-
-
-def _on_connect(connection: SqliteConnection, _record: object) -> None:
-    connection.isolation_level = None  # we say BEGIN ourselves, see _on_begin
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "foreign_keys=ON",
-        "busy_timeout=30000",
-        "cache_size=-32000",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _on_begin(connection: Connection) -> None:
-    # A transaction that reads first and writes later can't wait for the lock; a writer takes it at once.
-    writes = connection.get_execution_options().get("remask_writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -31,7 +31,8 @@ def by_keys(session: Session, dataset_id: int, keys: Sequence[str]) -> list[Samp
     found: list[Sample] = []
     for start in range(0, len(keys), 500):
         chunk = keys[start : start + 500]
-        found.extend(session.scalars(select(Sample).where(Sample.dataset_id == dataset_id, Sample.key.in_(chunk))))
+        query = select(Sample).where(Sample.dataset_id == dataset_id, Sample.key.in_(chunk))
+        found.extend(session.scalars(query.order_by(Sample.id)))
     return found
 
 
@@ -39,8 +40,8 @@ def by_ids(session: Session, dataset_id: int, ids: Sequence[int]) -> list[Sample
     """Those of ``ids`` that are there."""
     found: list[Sample] = []
     for start in range(0, len(ids), 500):
-        chunk = ids[start : start + 500]
-        found.extend(session.scalars(select(Sample).where(Sample.dataset_id == dataset_id, Sample.id.in_(chunk))))
+        query = select(Sample).where(Sample.dataset_id == dataset_id, Sample.id.in_(ids[start : start + 500]))
+        found.extend(session.scalars(query.order_by(Sample.id)))
     return found
 
 

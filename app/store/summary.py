@@ -47,15 +47,15 @@ def by_check(session: Session, dataset_id: int) -> dict[str, int]:
         .where(Flag.dataset_id == dataset_id, Flag.state == "open", Sample.excluded.is_(False))
         .where(Flag.revision_id.is_(None) | (Flag.revision_id == Sample.current_id))
         .group_by(Flag.check)
+        .order_by(Flag.check)
     )
     return dict(session.execute(query).all())
 
 
 def by_split(session: Session, dataset_id: int) -> dict[str, int]:
     """Samples by split; those without one under ``none``."""
-    split = func.coalesce(Sample.split, "none")
-    query = select(split, func.count()).where(Sample.dataset_id == dataset_id).group_by(split).order_by(split)
-    return dict(session.execute(query).all())
+    query = select(Sample.split, func.count()).where(Sample.dataset_id == dataset_id).group_by(Sample.split)
+    return dict(sorted((split or "none", count) for split, count in session.execute(query)))
 
 
 def by_size(session: Session, dataset_id: int) -> list[Size]:
@@ -66,7 +66,7 @@ def by_size(session: Session, dataset_id: int) -> list[Size]:
         .join(Sample, Sample.image_id == Raster.id)
         .where(Sample.dataset_id == dataset_id)
         .group_by(*size)
-        .order_by(func.count().desc())
+        .order_by(func.count().desc(), *size)
     )
     return [Size(*row) for row in session.execute(query)]
 

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 
 from app.domain.errors import RemaskError
 from app.store.blobs import Damaged
-from app.store.db import is_locked
+from app.store.faults import is_away, is_locked, out_of_range
 from app.web.templating import render
 
 log = logging.getLogger(__name__)
@@ -45,6 +45,12 @@ def unexpected(request: Request, error: Exception) -> Response:
     if is_locked(error):
         detail = "The database was busy for too long; try again."
         return problem(request, 503, "Busy", detail, {"Retry-After": "2"})
+    if is_away(error):
+        detail = "The database server doesn't answer; try again in a moment."
+        return problem(request, 503, "Database away", detail, {"Retry-After": "5"})
+    if out_of_range(error):
+        detail = "There is no such thing: a number is too large or a text too long, or holds a NUL character."
+        return problem(request, 422, "Invalid input", detail)
     return problem(request, 500, "Something went wrong", "This is a fault in the program; its log has the details.")
 
 

@@ -1,0 +1,76 @@
+"""Engines: SQLite or PostgreSQL by URL, told to keep what they acknowledge, and who may write when."""
+
+import sqlite3
+from pathlib import Path
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError
+
+from app.domain.errors import Invalid
+from app.store import postgresql
+
+# What a transaction does: read at one "moment", write as the "one" writer, or "note" beside it.
+Writes = Literal["moment", "one", "note"]
+_OPTION = "remask_writes"
+_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000", "cache_size=-32000")
+
+
+class BadDatabase(Invalid):
+    """A URL of something that can't be the database."""
+
+
+def make(url: str) -> Engine:
+    """An engine for ``sqlite:///PATH`` or ``postgresql+psycopg://...``. Raises BadDatabase for any other URL."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise BadDatabase("The database's URL can't be read; write postgresql+psycopg://USER@HOST/NAME.") from error
+    match parsed.get_backend_name():
+        case "sqlite":
+            return _sqlite(parsed)
+        case "postgresql" | "postgres":
+            return postgresql.make(parsed, _OPTION)
+        case other:
+            raise BadDatabase(f"The database can be SQLite or PostgreSQL, not {other}.")
+
+
+def doing(engine: Engine, writes: Writes) -> Engine:
+    """``engine`` for transactions that do this much."""
+    options: dict[str, Any] = {_OPTION: writes}
+    if engine.dialect.name == "postgresql" and writes == "moment":
+        options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    return engine.execution_options(**options)
+
+
+def backup(source: Path, target: Path) -> None:
+    """Copy an SQLite database as it is at one moment, whoever writes to it; ``target`` is whole or not there."""
+    part = target.with_name(f"{target.name}.part")
+    part.unlink(missing_ok=True)
+    reading, copied = sqlite3.connect(source), sqlite3.connect(part)
+    try:
+        reading.backup(copied)
+    finally:
+        copied.close()
+        reading.close()
+    part.replace(target)
+
+
+def _sqlite(url: URL) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
+    event.listen(engine, "connect", _on_connect)
+    event.listen(engine, "begin", _on_begin)
+    return engine
+
+
+def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves, see _on_begin
+    for pragma in _PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _on_begin(connection: Connection) -> None:
+    # A transaction that reads first and writes later can't wait for the lock; a writer takes it at once.
+    writes = connection.get_execution_options().get(_OPTION) in ("one", "note")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,77 @@
+"""PostgreSQL told to behave as the store expects: whole numbers of 64 bits, text in byte order, one writer at a time.
+
+SQLite gives all three by nature. Here SQLAlchemy's compilers see to the first two, in every migration and query, so
+that no table has to say it.
+"""
+
+import re
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.dialects.postgresql.base import PGDDLCompiler, PGTypeCompiler
+from sqlalchemy.dialects.postgresql.psycopg import PGCompiler_psycopg
+from sqlalchemy.engine import URL
+from sqlalchemy.schema import Column
+from sqlalchemy.types import Integer, String, TypeEngine
+
+# The advisory lock of the one writer; such locks are a database's own, so the number only has to stay the same.
+_WRITER = 7_363_572_771
+# A writer that says nothing for so long is ended: a process that was stopped or cut off would hold the lock else.
+_SILENCE = "30s"
+_LOCK_PATIENCE = "30s"
+# A network that was cut is noticed in seconds, not hours.
+_NETWORK = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
+}
+
+
+class _Types(PGTypeCompiler):
+    def visit_INTEGER(self, type_: TypeEngine[Any], **kw: Any) -> str:  # noqa: N802  (SQLAlchemy's name)
+        return "BIGINT"
+
+
+class _Statements(PGCompiler_psycopg):
+    def render_bind_cast(self, type_: TypeEngine[Any], dbapi_type: TypeEngine[Any], sqltext: str) -> str:
+        # Numbers are sent with the type that they need: one that is too large to be in a column is only not found there.
+        if isinstance(dbapi_type, Integer) and not self.isinsert:
+            return sqltext
+        cast: str = super().render_bind_cast(type_, dbapi_type, sqltext)  # type: ignore[no-untyped-call]
+        return cast
+
+
+class _Columns(PGDDLCompiler):
+    def get_column_specification(self, column: Column[Any], **kwargs: Any) -> str:
+        found: str = super().get_column_specification(column, **kwargs)  # type: ignore[no-untyped-call]
+        if isinstance(column.type, String):
+            return re.sub(r"\b(TEXT|VARCHAR(\(\d+\))?)", r'\1 COLLATE "C"', found, count=1)
+        return re.sub(r"\bSERIAL\b", "BIGSERIAL", found)
+
+
+def make(url: URL, writes: str) -> Engine:
+    """An engine by psycopg. ``writes``: the execution option that says what a transaction will do, see ``engines``."""
+    options = f"-c timezone=UTC -c synchronous_commit=on -c lock_timeout={_LOCK_PATIENCE}"
+    engine = create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        connect_args={**_NETWORK, "options": options, "application_name": "remask"},
+        pool_pre_ping=True,  # a server that was started again is found without an error
+    )
+    types = _Types(engine.dialect)
+    engine.dialect.type_compiler_instance = types
+    engine.dialect.type_compiler = types  # its older name, by which alembic asks
+    engine.dialect.statement_compiler = _Statements
+    engine.dialect.ddl_compiler = _Columns
+
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        # In a statement of its own, so that all that follow see what the writer before has committed.
+        if connection.get_execution_options().get(writes) == "one":
+            connection.exec_driver_sql(
+                f"SELECT set_config('idle_in_transaction_session_timeout', '{_SILENCE}', true), "
+                f"pg_advisory_xact_lock({_WRITER})"
+            )
+
+    return engine
