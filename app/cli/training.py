@@ -13,8 +13,9 @@ def train_(
     dataset: DatasetName,
     preset: Annotated[str, typer.Option(help="baseline or no_background.")] = "baseline",
     keys: Annotated[list[str] | None, typer.Option("--set", help="key=value of the trainer's config.")] = None,
-    arm: Annotated[str, typer.Option(help="curated, imported, without_excluded or without_flagged.")] = "curated",
+    arm: Annotated[str, typer.Option(help="curated, imported, without_excluded, or another of the arms.")] = "curated",
     name: Annotated[str, typer.Option(help="A name for the run.")] = "",
+    resume: Annotated[int | None, typer.Option(help="Go on with this run, which failed or was cancelled.")] = None,
     json: Json = False,
 ) -> None:
     """Freeze the data set, train a U-Net on it, and say how good it is.
@@ -22,19 +23,23 @@ def train_(
     Example: remask train mars --preset no_background --set epochs=30
     """
     from app import jobs  # the job engine takes a third of a second to load
-    from app.flows import train
+    from app.flows import runs, train
 
     settings, db = open_data()
-    told = train.keys_of(keys or ())
-    run = train.request(db, dataset, person(settings.reviewer), preset=preset, keys=told, arm=arm, name=name)
+    if resume is not None:
+        run_id, job_id = resume, runs.resume_in(db, dataset, resume).id
+    else:
+        told = train.keys_of(keys or ())
+        run = train.request(db, dataset, person(settings.reviewer), preset=preset, keys=told, arm=arm, name=name)
+        run_id, job_id = run.id, run.job_id or 0
     with console.progress(json) as progress:
-        jobs.see_done(db, settings, run.job_id or 0, progress)
-    result = train.result_of(db, run.id)
+        jobs.see_done(db, settings, job_id, progress)
+    result = train.result_of(db, run_id)
     if json:
-        console.dump({"run": run.id, **result})
+        console.dump({"run": run_id, **result})
         return
     judged = result.get("test") or result["val"]
-    console.say(f"Run {run.id} stopped after its best epoch {result['best_epoch'] + 1}: {result['reason']}.")
+    console.say(f"Run {run_id} stopped after its best epoch {result['best_epoch'] + 1}: {result['reason']}.")
     console.say(
         f"Mean IoU without background {_percent(judged['miou'])}, pixel accuracy {_percent(judged['accuracy'])}."
     )

@@ -8,7 +8,7 @@ from typing import Any, cast
 from sqlalchemy.orm import Session
 
 from app.domain.actor import Actor
-from app.domain.errors import Conflict
+from app.domain.errors import Conflict, NotFound
 from app.flows import child, train
 from app.flows.judged import verdict
 from app.flows.progress import Progress, quiet
@@ -70,10 +70,21 @@ def request(
         return comparison
 
 
-def resume(db: Database, id: int) -> Job:
-    """Ask for the rest of a comparison that failed or was cancelled. Raises NotEnded, NotFound."""
+def result_of(db: Database, id: int) -> dict[str, Any]:
+    """What a comparison came to; empty before its end. Raises NotFound."""
+    with db.read() as session:
+        return comparisons.find(session, id).result or {}
+
+
+def resume(db: Database, id: int, dataset: str | None = None) -> Job:
+    """Ask for the rest of a comparison (of ``dataset``, if named) that failed or was cancelled.
+
+    Raises NotEnded, NotFound.
+    """
     with db.write() as session:
         comparison = comparisons.find(session, id)
+        if dataset is not None and comparison.dataset_id != datasets.find(session, dataset).id:
+            raise NotFound(f"There is no comparison {id} in {dataset}.")
         job = jobs.find(session, comparison.job_id or 0)
         if job.state not in ("failed", "cancelled"):
             raise NotEnded(f"Comparison {id} is {job.state}; only one that failed or was cancelled is resumed.")

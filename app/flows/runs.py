@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from app.domain.errors import Conflict, NotFound
 from app.flows.child import EVENTS, TrainingFailed, folder_of
 from app.flows.progress import Progress, quiet
-from app.store import jobs, runs
+from app.store import datasets, jobs, runs
 from app.store.db import Database
 from app.store.tables import Job, Run
 
@@ -200,8 +200,42 @@ def paces(session: Session, home: Path, dataset_id: int) -> list[dict[str, Any]]
     return found
 
 
+def standing(run: Run, job: Job) -> dict[str, Any]:
+    """state, done, total, message and error of a run. The runs of a comparison share its job, so theirs differ."""
+    if run.comparison_id is None:
+        return {name: getattr(job, name) for name in ("state", "done", "total", "message", "error")}
+    state = "done" if run.result else job.state
+    if state == "running" and run.started_at is None:
+        state = "queued"
+    error = job.error if state == "failed" and run.started_at is not None else None
+    return {"state": state, "done": 0, "total": 0, "message": "", "error": error}
+
+
+def resume_in(db: Database, dataset: str, run_id: int) -> Job:
+    """As ``resume``, for a run of that data set. Raises NotFound for one of another."""
+    with db.write() as session:
+        run = runs.find(session, run_id)
+        if run.dataset_id != datasets.find(session, dataset).id:
+            raise NotFound(f"There is no run {run_id} in {dataset}.")
+        return resume(session, run)
+
+
+def resume(session: Session, run: Run) -> Job:
+    """Ask for the rest of a run that failed or was cancelled: it goes on from its checkpoint. Raises NotThere."""
+    if run.comparison_id is not None:
+        raise NotThere(f"Run {run.id} belongs to comparison {run.comparison_id}; resume that.")
+    job = jobs.find(session, run.job_id or 0)
+    if job.state not in ("failed", "cancelled"):
+        raise NotThere(f"Run {run.id} is {job.state}; only one that failed or was cancelled is resumed.")
+    again = jobs.request(session, job.kind, run.dataset_id, dict(job.args))
+    run.job_id = again.id
+    return again
+
+
 def cancel(session: Session, run: Run) -> Job:
     """Ask a run to stop; what it learned stays. Raises NotThere where it has ended."""
+    if run.comparison_id is not None:
+        raise NotThere(f"Run {run.id} belongs to comparison {run.comparison_id}; cancel that.")
     job = session.get(Job, run.job_id)
     if job is None or job.state in jobs.ENDED:
         raise NotThere(f"Run {run.id} has ended already.")

@@ -8,8 +8,10 @@ from typing import Any
 from fastapi.concurrency import run_in_threadpool
 from fastapi.sse import ServerSentEvent
 
+from app.flows import runs
 from app.flows.runs import Tail
-from app.store import jobs, runs
+from app.store import jobs
+from app.store import runs as rows
 from app.store.db import Database
 
 POLL_SECONDS = 0.4
@@ -39,11 +41,5 @@ async def follow(
 
 def _state(db: Database, run_id: int) -> dict[str, Any]:
     with db.read() as session:
-        job = jobs.find(session, runs.find(session, run_id).job_id or 0)
-        return {
-            "state": job.state,
-            "done": job.done,
-            "total": job.total,
-            "message": job.message,
-            "error": job.error,
-        }
+        run = rows.find(session, run_id)
+        return runs.standing(run, jobs.find(session, run.job_id or 0))

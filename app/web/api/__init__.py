@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from app.web.api import (
     batches,
     checks,
+    comparisons,
     datasets,
     decisions,
     drafts,
@@ -36,6 +37,7 @@ for module in (
     checks,
     exports,
     runs,
+    comparisons,
     jobs,
     me,
 ):

@@ -48,6 +48,7 @@ class RunShort(BaseModel):
     at: str
     actor: str
     job: int
+    comparison: int | None = Field(description="The comparison that it belongs to; their job is one.")
     done: int = Field(description="Epochs.")
     total: int
     message: str
@@ -220,6 +221,13 @@ def cancel_run(db: Db, run: Id) -> JobOut:
     """Ask a run to stop after the batch at hand. Its best model so far stays; 409 where it has ended."""
     with db.write() as session:
         return job_out(session, runs.cancel(session, rows.find(session, run)))
+
+
+@router.post("/runs/{run}/resume", status_code=status.HTTP_202_ACCEPTED)
+def resume_run(db: Db, run: Id) -> RunStarted:
+    """Go on with a run that failed or was cancelled, from its last checkpoint. 409 for any other."""
+    with db.write() as session:
+        return RunStarted(run=run, job=runs.resume(session, rows.find(session, run)).id)
 
 
 @router.post("/runs/{run}/onnx", status_code=status.HTTP_202_ACCEPTED)
