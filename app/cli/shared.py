@@ -21,7 +21,7 @@ DatasetName = Annotated[str, typer.Argument(metavar="DATASET", help="Name of the
 def open_data() -> tuple[Settings, Database]:
     """The settings and the database of the data folder, made and migrated where needed."""
     settings = read_settings()
-    return settings, open_database(settings.database)
+    return settings, open_database(settings.database, settings.blobs)
 
 
 def read_settings() -> Settings:

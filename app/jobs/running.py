@@ -3,16 +3,17 @@
 import logging
 import threading
 import time
-import traceback
 from collections.abc import Callable
 from uuid import uuid4
 
+from app import logs
 from app.domain.errors import RemaskError
 from app.flows.progress import Cancelled, Progress
 from app.jobs.kinds import FLOWS, Result
 from app.settings import Settings
 from app.store import datasets, jobs
 from app.store.db import Database
+from app.store.faults import trouble
 from app.store.tables import Dataset, Job
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,8 @@ def run(db: Database, settings: Settings, job_id: int, owner: str, watch: Progre
             return
         job = jobs.find(session, job_id)
         dataset = session.get_one(Dataset, job.dataset_id).name if job.dataset_id else None
+    logs.JOB.set(job_id)
+    log.info("job %s begins", job.kind)
     with _Heart(db, job, owner) as heart:
 
         def progress(done: int, total: int, message: str) -> None:
@@ -63,6 +66,8 @@ def run(db: Database, settings: Settings, job_id: int, owner: str, watch: Progre
         state, result, error = _outcome(lambda: FLOWS[job.kind](db, settings, dataset, job.args, progress))
     with db.write() as session:
         jobs.finish(session, job_id, state, result, error)
+    log.info("job %s %s", job.kind, state)
+    logs.JOB.set(None)
 
 
 def _outcome(flow: Callable[[], Result]) -> tuple[str, Result | None, str | None]:
@@ -73,7 +78,9 @@ def _outcome(flow: Callable[[], Result]) -> tuple[str, Result | None, str | None
     except RemaskError as error:
         return "failed", error.facts, str(error)
     except Exception as error:
-        log.error("a job failed\n%s", traceback.format_exc())
+        log.exception("a job failed")
+        if sentence := trouble(error):
+            return "failed", None, sentence
         return "failed", None, f"Something went wrong that shouldn't have ({type(error).__name__}); the log has more."
 
 

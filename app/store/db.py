@@ -16,7 +16,9 @@ from sqlalchemy.orm import Session
 from app.domain.errors import RemaskError
 from app.paths import MIGRATIONS
 from app.store import engines
+from app.store.blobs import OBJECTS
 from app.store.engines import Writes
+from app.store.objects import Objects
 
 HALF_MOVED = "half_moved"  # a table that is there while a move into the database isn't complete
 
@@ -39,14 +41,16 @@ class Database:
     """Sessions on one database. ``read()`` sees one moment and never blocks a writer; ``write()`` holds the write lock
     and commits at its end, or rolls back where an exception leaves it."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, objects: Objects | None = None) -> None:
         self.engine = engines.make(url)
+        self.objects = objects  # where the bytes of pictures and masks are kept; None: in the database itself
+        self._info = {OBJECTS: objects}
         self._engines = {writes: engines.doing(self.engine, writes) for writes in get_args(Writes)}
         self._guard: Callable[[Session], None] | None = None
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        with Session(self._engines["moment"], expire_on_commit=False) as session:
+        with Session(self._engines["moment"], expire_on_commit=False, info=self._info) as session:
             yield session
 
     @contextmanager
@@ -66,7 +70,7 @@ class Database:
     @contextmanager
     def _transaction(self, writes: Writes) -> Iterator[Session]:
         engine = self._engines[writes]
-        with Session(engine, expire_on_commit=False) as session, session.begin():
+        with Session(engine, expire_on_commit=False, info=self._info) as session, session.begin():
             yield session
 
     def guarded(self, guard: Callable[[Session], None]) -> "Database":
@@ -124,12 +128,13 @@ class Database:
         self.engine.dispose()
 
 
-def open_database(where: Path | str) -> Database:
-    """The SQLite database at a path, made where it isn't there, or the one at a URL; migrated."""
+def open_database(where: Path | str, bytes_at: str | None = None) -> Database:
+    """The SQLite database at a path, made where it isn't there, or the one at a URL; migrated. ``bytes_at``: the URL of
+    the object store that keeps the bytes of pictures and masks (None: the database does)."""
     if isinstance(where, Path):
         where.parent.mkdir(parents=True, exist_ok=True)
         where = f"sqlite:///{where}"
-    database = Database(where)
+    database = Database(where, Objects(bytes_at) if bytes_at else None)
     try:
         database.migrate()
     except BaseException:

@@ -28,8 +28,13 @@ class Schema:
         return self.at == self.newest
 
 
+def newest_schema() -> str:
+    """The version that this program makes."""
+    return max(path.name.split("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+
+
 def schema(session: Session) -> Schema:
-    newest = max(path.name.split("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+    newest = newest_schema()
     if not inspect(session.connection()).has_table("alembic_version"):
         return Schema(None, newest)
     return Schema(session.scalar(text("SELECT version_num FROM alembic_version")), newest)
@@ -106,8 +111,7 @@ def unverified_blobs(session: Session) -> list[str]:
 
 @dataclass(frozen=True)
 class Looked:
-    """A raster that was read whole. ``damage`` says what is wrong with it, ``miscounted``: its pixels by class are not those
-    that are kept beside it."""
+    """A raster that was read whole: what is wrong with it, and whether its pixels by class aren't as they are kept."""
 
     id: int
     damage: str | None

@@ -12,11 +12,11 @@ from starlette.exceptions import HTTPException
 
 from app.domain.errors import RemaskError
 from app.store.blobs import Damaged
-from app.store.faults import is_away, is_locked, out_of_range
+from app.store.faults import is_away, is_locked, out_of_range, trouble
 from app.web.templating import render
 
 log = logging.getLogger(__name__)
-_FOR_PROGRAMS = ("/api/", "/media/", "/openapi.json")
+_FOR_PROGRAMS = ("/api/", "/media/", "/openapi.json", "/healthz", "/metrics")
 
 
 def problem(
@@ -51,6 +51,8 @@ def unexpected(request: Request, error: Exception) -> Response:
     if out_of_range(error):
         detail = "There is no such thing: a number is too large or a text too long, or holds a NUL character."
         return problem(request, 422, "Invalid input", detail)
+    if sentence := trouble(error):
+        return problem(request, 503, "Database can't be used", sentence, {"Retry-After": "60"})
     return problem(request, 500, "Something went wrong", "This is a fault in the program; its log has the details.")
 
 
@@ -59,7 +61,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RemaskError)
     def on_remask(request: Request, error: RemaskError) -> Response:
-        return problem(request, error.status, error.title, str(error))
+        again = {"Retry-After": str(error.retry_after)} if error.retry_after is not None else None
+        return problem(request, error.status, error.title, str(error), again)
 
     @app.exception_handler(RequestValidationError)
     def on_validation(request: Request, error: RequestValidationError) -> Response:

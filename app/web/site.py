@@ -18,7 +18,7 @@ from app.settings import Settings
 from app.store import jobs
 from app.store.db import open_database
 from app.store.tables import now
-from app.web import access, api, errors, limits, login, media, pages, run_pages, uploads
+from app.web import access, api, errors, health, limits, login, media, metrics, pages, run_pages, uploads, watch
 from app.web.api.models import Problem
 from app.web.templating import render
 
@@ -43,7 +43,7 @@ class Static(StaticFiles):
 def create_app(settings: Settings) -> FastAPI:
     """The application on ``settings.database``, made and migrated where needed. Raises as access.check_exposure."""
     tokens, guesses = access.check_exposure(settings), limits.Guesses()
-    db = open_database(settings.database)
+    db = open_database(settings.database, settings.blobs)
     with db.read() as session:
         waiting = [Path(job.args["path"]) for job in jobs.lively(session, now()) if job.kind == "import"]
     uploads.sweep(settings.uploads.absolute(), waiting)
@@ -67,9 +67,11 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.tokens = tokens
     app.state.guesses = guesses
     app.state.thumbs = media.Cache()
+    app.state.metrics = metrics.Metrics(db, settings.home)
     errors.install(app)
     app.add_middleware(access.Guard, settings=settings, tokens=tokens, guesses=guesses)
-    for router in (api.router, media.router, login.router, pages.router, run_pages.router):
+    app.add_middleware(watch.Watch, metrics=app.state.metrics)
+    for router in (api.router, media.router, health.router, login.router, pages.router, run_pages.router):
         app.include_router(router)
     _add_reference(app)
 
