@@ -55,12 +55,17 @@ def plan(snapshot: Snapshot, folds: int, seed: int) -> tuple[dict[str, int], lis
 class CrossValidation:
     """K runs in the folders ``fold_0`` ... of ``folder``, and the processes that are at work on them."""
 
-    def __init__(self, path: Path, folder: Path, config: Config, folds: int, jobs: int) -> None:
+    def __init__(
+        self, path: Path, folder: Path, config: Config, folds: int, jobs: int, *, labelled: bool = False
+    ) -> None:
         self.path, self.folder, self.config, self.folds, self.jobs = path, folder, config, folds, jobs
         snapshot = read(path)
         verify(snapshot, ignore_background=config.ignore_background)
         self.fold_of, splits = plan(snapshot, folds, config.seed)
-        identity = {"snapshot": snapshot.hash, "folds": folds, "config": config.as_json()}
+        identity: dict[str, Any] = {"snapshot": snapshot.hash, "folds": folds, "config": config.as_json()}
+        if labelled:
+            self.fold_of = {row.key: self.fold_of[row.key] for row in snapshot.rows if row.labelled}
+            identity["labelled"] = True
         self.meta = {**identity, "kind": "cross-validation"}
         folder.mkdir(parents=True, exist_ok=True)
         stored = folder / "plan.json"
@@ -172,6 +177,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="folder of the folds; resumed where there are some")
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--jobs", type=int, default=0, help="models side by side; 0: one for each core, one on a GPU")
+    parser.add_argument("--labelled", action="store_true", help="predict only samples that have a mask")
     configs.add_arguments(parser)
     given = parser.parse_args(arguments)
 
@@ -183,7 +189,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         jobs = given.jobs or min(given.folds, (os.cpu_count() or 1) if on_cpu else 1)
         if on_cpu and jobs > 1 and not config.threads:
             config = configs.resolve(config, threads=1)
-        run = CrossValidation(given.snapshot, given.out, config, given.folds, jobs)
+        run = CrossValidation(given.snapshot, given.out, config, given.folds, jobs, labelled=given.labelled)
         for one in (signal.SIGTERM, signal.SIGINT):
             signal.signal(one, lambda *_: run.cancel())
         return 0 if run.run() else 4

@@ -36,7 +36,7 @@ def test_the_whole_loop(remask: Run, tmp_path: Path) -> None:
     assert demo == {"dataset": "demo", "imported": 132, "unlabeled": 12}
 
     checks = json_of(remask("check", "demo", "--json"))["checks"]
-    assert {"shared_mask", "duplicate_image", "foreign_image", "unusual_mask", "bad_image"} == {
+    assert {"shared_mask", "duplicate_image", "foreign_image", "unusual_mask", "bad_image", "imprecise_mask"} == {
         c["check"] for c in checks
     }
     assert all(set(one) == {"check", "flagged", "seconds"} for one in checks)

@@ -13,7 +13,7 @@ from app.flows.snapshot import CantTrain, freeze, path_of
 from app.store import datasets, jobs, runs
 from app.store.db import Database
 from app.store.members import ARMS, Arm
-from app.store.tables import Run
+from app.store.tables import Run, Snapshot
 from ml import config as configs
 
 
@@ -69,17 +69,9 @@ def run(db: Database, home: Path, run_id: int, progress: Progress = quiet) -> di
 
     Raises TrainingFailed with the trainer's sentence, CantTrain where the set can't be frozen.
     """
+    snapshot = snapshot_of(db, home, run_id, progress)
     with db.read() as session:
         row = runs.find(session, run_id)
-        dataset = datasets.by_id(session, row.dataset_id).name
-    arm: Arm = row.arm  # type: ignore[assignment]
-    if row.snapshot_id is None:
-        snapshot = freeze(db, home, dataset, arm, progress)
-        with db.write() as session:
-            runs.find(session, run_id).snapshot_id = snapshot.id
-    else:
-        with db.read() as session:
-            snapshot = runs.find_snapshot(session, row.snapshot_id)
     with db.write() as session:
         runs.begin(session, run_id)
     folder = folder_of(home, run_id)
@@ -93,6 +85,20 @@ def run(db: Database, home: Path, run_id: int, progress: Progress = quiet) -> di
     with db.write() as session:
         runs.find(session, run_id).result = result
     return result
+
+
+def snapshot_of(db: Database, home: Path, run_id: int, progress: Progress = quiet) -> Snapshot:
+    """What a run is trained on: frozen when it starts, the same where it goes on. Raises CantTrain, NotFound."""
+    with db.read() as session:
+        row = runs.find(session, run_id)
+        if row.snapshot_id is not None:
+            return runs.find_snapshot(session, row.snapshot_id)
+        dataset = datasets.by_id(session, row.dataset_id).name
+    arm: Arm = row.arm  # type: ignore[assignment]
+    snapshot = freeze(db, home, dataset, arm, progress)
+    with db.write() as session:
+        runs.find(session, run_id).snapshot_id = snapshot.id
+    return snapshot
 
 
 def _telling(progress: Progress) -> Hear:

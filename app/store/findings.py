@@ -1,6 +1,6 @@
 """What checks found: a score for every sample, groups, and a flag where a score passes the threshold."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,19 +17,23 @@ CHUNK = 1000
 
 @dataclass(frozen=True)
 class Ran:
-    """Which check ran: its name and version, and what its flags are about, ``mask`` or ``image``."""
+    """Which check ran: its name and version, and what its flags are about, ``mask`` or ``image``; ``run``: the
+    cross-validation whose predictions it judged by, None where it judged without a model."""
 
     check: str
     version: int
     subject: str
+    run: int | None = None
 
 
 @dataclass(frozen=True)
 class Looked:
-    """A sample that the check saw, and the revision that it saw of it (None: no mask)."""
+    """A sample that the check saw, and the revision that it saw of it (None: no mask); ``fold``: whose model said what
+    it was judged by."""
 
     sample_id: int
     revision_id: int | None
+    fold: int | None = None
 
 
 def record(
@@ -44,16 +48,24 @@ def record(
 
     A mask that was decided anew since the check looked keeps what the check said of the mask it saw. Flags that a
     person closed stay closed, unless a newer version of the check gives a higher score than the one they closed at.
+    What a check said by a model's predictions of a mask stands until predictions judge that mask again.
     """
     revision_of = {one.sample_id: one.revision_id if ran.subject == "mask" else None for one in looked}
+    fold_of = {one.sample_id: one.fold for one in looked}
     group_ids = _record_groups(session, dataset_id, ran.check, groups)
-    session.execute(_stale_scores(dataset_id, ran))
+    for statement in _stale_scores(dataset_id, ran, looked):
+        session.execute(statement)
+    by_model = set() if ran.run is not None else _judged_by_model(session, dataset_id, ran.check)
     flags = _flags_by_subject(session, dataset_id, ran)
     scores: list[dict[str, Any]] = []
     touched: set[int] = set()
     open_count = 0
     for finding in findings:
         subject = revision_of[finding.sample]
+        flag = flags.pop((finding.sample, subject), None)
+        if subject in by_model:
+            open_count += flag is not None and flag.state == "open"
+            continue
         group_id = group_ids.get(finding.group or "")
         scores.append(
             {
@@ -63,10 +75,11 @@ def record(
                 "check": ran.check,
                 "version": ran.version,
                 "value": finding.score,
+                "run_id": ran.run,
+                "fold": fold_of[finding.sample],
                 "group_id": group_id,
             }
         )
-        flag = flags.pop((finding.sample, subject), None)
         if not finding.flagged:
             if flag is not None and flag.state == "open":
                 flag.state = "withdrawn"
@@ -106,14 +119,23 @@ def _record_groups(session: Session, dataset_id: int, check: str, groups: Iterab
     return {fingerprint: group.id for fingerprint, group in known.items()}
 
 
-def _stale_scores(dataset_id: int, ran: Ran) -> Any:
-    """Deletes the scores about pictures and current masks; those of superseded masks are history."""
-    current = select(Sample.current_id).where(Sample.dataset_id == dataset_id, Sample.current_id.is_not(None))
-    return (
-        delete(Score)
-        .where(Score.dataset_id == dataset_id, Score.check == ran.check)
-        .where(Score.revision_id.is_(None) | Score.revision_id.in_(current))
-    )
+def _stale_scores(dataset_id: int, ran: Ran, looked: Sequence[Looked]) -> Iterator[Any]:
+    """Delete the scores about pictures and current masks; those of superseded masks are history. By a model: all of the
+    masks that were looked at; without one: those that no model gave."""
+    of_check = delete(Score).where(Score.dataset_id == dataset_id, Score.check == ran.check)
+    if ran.run is None:
+        current = select(Sample.current_id).where(Sample.dataset_id == dataset_id, Sample.current_id.is_not(None))
+        yield of_check.where(Score.run_id.is_(None), Score.revision_id.is_(None) | Score.revision_id.in_(current))
+        return
+    seen = [one.revision_id for one in looked]
+    for start in range(0, len(seen), CHUNK):
+        yield of_check.where(Score.revision_id.in_(seen[start : start + CHUNK]))
+
+
+def _judged_by_model(session: Session, dataset_id: int, check: str) -> set[int | None]:
+    """The revisions of which a model's predictions told the check's score."""
+    query = select(Score.revision_id).where(Score.dataset_id == dataset_id, Score.check == check)
+    return set(session.scalars(query.where(Score.run_id.is_not(None))))
 
 
 def _flags_by_subject(session: Session, dataset_id: int, ran: Ran) -> dict[tuple[int, int | None], Flag]:

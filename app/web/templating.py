@@ -21,6 +21,7 @@ _CHECKS = {
     "foreign_image": "a picture that does not belong",
     "unusual_mask": "specks, holes, rare shapes",
     "bad_image": "blank, clipped, dark, blurred",
+    "imprecise_mask": "objects missing, outlines drawn carelessly",
 }
 _DONE = {
     "keep": "kept",

@@ -24,19 +24,26 @@ class Ring:
             self.samples = [one.id for one in every_sample(session, self.id) if one.current_id]
 
     def say(
-        self, scores: dict[int, float], version: int = 1, subject: str = "mask", found: tuple[Found, ...] = ()
+        self,
+        scores: dict[int, float],
+        version: int = 1,
+        subject: str = "mask",
+        found: tuple[Found, ...] = (),
+        run: int | None = None,
     ) -> int:
-        """Record a run in which sample number i has ``scores[i]``, flagged from 0.5 on, and the others 0."""
+        """Record a run in which sample number i has ``scores[i]``, flagged from 0.5 on, and the others 0; with the
+        model of ``run`` only the samples named are judged."""
         with self.db.write() as session:
-            rows = samples.by_ids(session, self.id, self.samples)
-            looked = [findings.Looked(one.id, one.current_id) for one in rows]
+            rows = enumerate(samples.by_ids(session, self.id, self.samples))
+            seen = [(i, one) for i, one in rows if run is None or i in scores]
+            looked = [findings.Looked(one.id, one.current_id, None if run is None else 3) for _, one in seen]
             given = [
                 Finding(
                     one.id, scores.get(i, 0), scores.get(i, 0) >= 0.5, "why", found[0].fingerprint if found else None
                 )
-                for i, one in enumerate(rows)
+                for i, one in seen
             ]
-            return findings.record(session, self.id, findings.Ran("c", version, subject), looked, given, found)
+            return findings.record(session, self.id, findings.Ran("c", version, subject, run), looked, given, found)
 
     def flagged(self) -> list[int]:
         with self.db.read() as session:
@@ -118,3 +125,35 @@ def test_a_group_found_again_keeps_its_id(ring: Ring) -> None:
     ring.say({})
     with ring.db.read() as session:
         assert groups.of_dataset(session, ring.id) == []
+
+
+def test_what_a_model_said_of_a_mask_stands_until_a_model_judges_it_again(ring: Ring) -> None:
+    ring.say({0: 0.9, 1: 0.6, 2: 0.7})
+    assert ring.say({0: 0.1, 1: 0.8}, version=2, run=7) == 1
+    assert ring.flagged() == [1, 2]
+    assert ring.say({0: 0.9, 2: 0.2}) == 1
+    assert ring.flagged() == [1]
+    with ring.db.read() as session:
+        said = {i: flags.scores_of_sample(session, samples.find(session, ring.samples[i])) for i in range(4)}
+    assert [[(one.value, one.run_id, one.fold) for one in said[i]] for i in range(4)] == [
+        [(0.1, 7, 3)],
+        [(0.8, 7, 3)],
+        [(0.2, None, None)],
+        [(0.0, None, None)],
+    ]
+    ring.say({0: 0.95}, version=2, run=8)
+    assert ring.flagged() == [0, 1]
+
+
+def test_a_mask_that_changed_since_is_told_without_a_model(ring: Ring, npz: Path, tmp_path: Path) -> None:
+    from app.store import revisions
+
+    ring.say({3: 0.9}, version=2, run=7)
+    ingest.run(ring.db, with_masks(npz, tmp_path / "fixed.npz", {3: 2}), "mars", ADA)
+    with ring.db.read() as session:
+        fixed = revisions.of_sample(session, ring.samples[3])[0].id
+    ring.decide("restore", 3, revision=fixed)
+    ring.say({3: 0.4})
+    with ring.db.read() as session:
+        [one] = flags.scores_of_sample(session, samples.find(session, ring.samples[3]))
+    assert (one.value, one.run_id) == (0.4, None)

@@ -4,11 +4,12 @@ from app.domain.checks.bad_image import BadImage
 from app.domain.checks.base import Check, CheckFactory
 from app.domain.checks.duplicate_image import DuplicateImage
 from app.domain.checks.foreign_image import ForeignImage
+from app.domain.checks.imprecise_mask import ImpreciseMask
 from app.domain.checks.shared_mask import SharedMask
 from app.domain.checks.unusual_mask import UnusualMask
 from app.domain.errors import NotFound
 
-CHECKS: tuple[CheckFactory, ...] = (SharedMask, DuplicateImage, ForeignImage, UnusualMask, BadImage)
+CHECKS: tuple[CheckFactory, ...] = (SharedMask, DuplicateImage, ForeignImage, UnusualMask, BadImage, ImpreciseMask)
 
 
 class UnknownCheck(NotFound):

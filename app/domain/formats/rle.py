@@ -62,6 +62,12 @@ def union(parts: Sequence[Bounds]) -> Bounds:
     return edges
 
 
+def iou(one: Bounds, other: Bounds) -> float:
+    """Intersection over union of what two bounds hold, 0 to 1; 0 where both hold nothing."""
+    both = area(union([one, other]))
+    return (area(one) + area(other) - both) / both if both else 0.0
+
+
 def coco_bounds(rle: object, height: int, width: int) -> Bounds:
     """The bounds of a COCO RLE (``counts`` a compressed string or a list) in a frame of that size.
 
@@ -89,7 +95,7 @@ def coco_counts(mask: Bool) -> list[int]:
 
 def coco_encode(mask: Bool) -> dict[str, Any]:
     """COCO's compressed RLE of a boolean (H, W) mask: ``{"size": [h, w], "counts": str}``."""
-    return {"size": list(mask.shape), "counts": _compress(_runs(bounds_of(mask), mask.size))}
+    return {"size": list(mask.shape), "counts": compress(_runs(bounds_of(mask), mask.size))}
 
 
 def cvat_encode(mask: Bool) -> list[int]:
@@ -170,9 +176,9 @@ def _whole(values: object, signed: bool = False) -> npt.NDArray[np.int64]:
     return numbers.astype(np.int64)
 
 
-def _compress(runs: list[int]) -> str:
-    """COCO's string: from the fourth run on the difference to the run two before, in groups of 5 bits, low first,
-    bit 6 says that more follow, 48 is added to make a printable character."""
+def compress(runs: Sequence[int]) -> str:
+    """COCO's string of uncompressed counts: from the fourth run on the difference to the run two before, in groups of 5
+    bits, low first, bit 6 says that more follow, 48 is added to make a printable character."""
     left = np.array(runs, np.int64)
     left[3:] -= left[1:-2].copy()
     groups = np.zeros((left.size, _MAX_GROUPS), np.uint8)
