@@ -8,7 +8,7 @@ from typing import Any
 from app.domain.actor import person
 from app.domain.classes import parse_classes
 from app.domain.errors import RemaskError
-from app.flows import compare, cvat_pull, cvat_push, demo, export, ingest, inspect, runs, train
+from app.flows import compare, crossval, cvat_pull, cvat_push, demo, export, ingest, inspect, runs, train
 from app.flows.progress import Cancelled, Progress
 from app.settings import Settings
 from app.store.db import Database
@@ -68,6 +68,11 @@ def run_compare(db: Database, settings: Settings, _dataset: str | None, args: Re
     return {"comparison": args["comparison"], "sentence": result["sentence"]}
 
 
+def run_crossval(db: Database, settings: Settings, _dataset: str | None, args: Result, progress: Progress) -> Result:
+    result = crossval.run(db, settings.home, args["run"], progress)
+    return {"run": args["run"], "flagged": result["flagged"]}
+
+
 def run_onnx(db: Database, settings: Settings, _dataset: str | None, args: Result, progress: Progress) -> Result:
     return {"run": args["run"], "file": runs.write_onnx(db, settings.home, args["run"], progress)}
 
@@ -86,10 +91,11 @@ FLOWS: dict[str, Callable[[Database, Settings, str | None, Result, Progress], Re
     "export": run_export,
     "demo": run_demo,
     "train": run_train,
+    "crossval": run_crossval,
     "compare": run_compare,
     "onnx": run_onnx,
     "cvat_push": run_cvat_push,
     "cvat_pull": run_cvat_pull,
 }
 # Trainings wait for each other, not for them the quick jobs.
-LONG = ("compare", "train")
+LONG = ("compare", "crossval", "train")
