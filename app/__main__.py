@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import typer
 
-from app.cli import compare, console, data, review, server, training
+from app.cli import compare, console, data, experiments, review, server, training
 from app.domain.errors import RemaskError
 from app.store.faults import trouble
 
@@ -29,6 +29,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "export": data.export_,
     "train": training.train_,
     "compare": compare.compare_,
+    "experiments": experiments.experiments_,
 }
 for name, command in COMMANDS.items():
     app.command(name)(command)

@@ -94,7 +94,8 @@ def _alone(folder: Path) -> Iterator[int]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            with suppress(ProcessLookupError):
+            # A worker that was killed before it wrote the number down: the child ends by itself with its next line.
+            with suppress(ProcessLookupError, FileNotFoundError, ValueError):
                 os.killpg(int((folder / "pid").read_text()), signal.SIGTERM)
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield lock.fileno()
