@@ -1,6 +1,5 @@
 """Commands that look at samples and decide them: check, flags, status, review, undo."""
 
-import csv
 import sys
 from typing import Annotated
 
@@ -9,6 +8,7 @@ import typer
 from app.cli import console
 from app.cli.shared import DatasetName, Json, open_data
 from app.domain.actor import person
+from app.domain.cells import line
 from app.domain.status import WHY, Status
 from app.flows import review
 from app.store import datasets, flags, samples, summary
@@ -98,7 +98,7 @@ def status(
     if json:
         console.dump(facts)
     elif as_csv:
-        csv.writer(sys.stdout, lineterminator="\n").writerows(table)
+        sys.stdout.writelines(line(row) for row in table)
     elif sample is not None:
         console.say(sentence)
     else:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from app.domain.cells import unquoted
 from app.domain.errors import Invalid
 
 
@@ -156,7 +157,7 @@ def parse_classes(text: str) -> ClassList:
         if text.lstrip().startswith(("[", "{")):
             rows = json.loads(text)
         else:
-            rows = list(csv.DictReader(io.StringIO(text), delimiter=delimiter_of(text)))
+            rows = [_cells(row) for row in csv.DictReader(io.StringIO(text), delimiter=delimiter_of(text))]
     except csv.Error as error:
         raise InvalidClasses(f"The class list is not valid CSV: {error}.") from error
     except RecursionError:
@@ -177,6 +178,10 @@ def delimiter_of(text: str) -> str:
     """What parts the cells of a CSV, by its header: a semicolon where there is one and no comma."""
     header = text.lstrip().partition("\n")[0]
     return ";" if ";" in header and "," not in header else ","
+
+
+def _cells(row: dict[str | None, str | list[str] | None]) -> dict[str | None, str | list[str] | None]:
+    return {name: unquoted(value) if isinstance(value, str) else value for name, value in row.items()}
 
 
 def _parse_row(row: object, line: int) -> Class:

@@ -10,6 +10,7 @@ from pathlib import Path
 from app.cvat.archives import coco, datumaro, images, masks
 from app.cvat.archives.base import Archive, ArchiveKind, BadArchive, Outgoing, Size, stem
 from app.cvat.wire import LabelSpec
+from app.domain.cells import line, unquoted
 from app.domain.formats.coco import check_document
 from app.domain.formats.frames import read_json
 from app.domain.formats.source import Source
@@ -79,11 +80,8 @@ def write_archive(path: Path, kind: ArchiveKind, frames: Iterable[Outgoing], lab
 
         for name, data in entries(passing(), labels):
             out.writestr(zipfile.ZipInfo(name, _EPOCH), data, zipfile.ZIP_DEFLATED)
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(_COLUMNS)
-        writer.writerows(rows)
-        out.writestr(zipfile.ZipInfo(MANIFEST, _EPOCH), text.getvalue(), zipfile.ZIP_DEFLATED)
+        table = "".join(line(row) for row in (_COLUMNS, *rows))
+        out.writestr(zipfile.ZipInfo(MANIFEST, _EPOCH), table, zipfile.ZIP_DEFLATED)
 
 
 def read_manifest(source: Source) -> dict[str, Tie]:
@@ -94,7 +92,8 @@ def read_manifest(source: Source) -> dict[str, Tie]:
     for row in csv.DictReader(io.StringIO(source.text(MANIFEST))):
         try:
             size = (int(row["width"]), int(row["height"]))
-            out[stem(row["frame"])] = Tie(int(row["revision"]), row["sample"], size, row["pixels"])
+            key = unquoted(row["sample"])
+            out[stem(unquoted(row["frame"]))] = Tie(int(row["revision"]), key, size, row["pixels"])
         except (KeyError, TypeError, ValueError):
             raise BadArchive(f"{MANIFEST} of {source.label} can't be read; take it as it was written.") from None
     return out

@@ -1,12 +1,11 @@
 """The manifest of an export: which key each file has, whose mask it is, and the hashes of what was written."""
 
-import csv
-import io
 import json
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
+from app.domain.cells import line
 from app.domain.classes import ClassList
 from app.domain.exports.base import About, Exported
 from app.domain.mask import class_counts, pixel_hash
@@ -20,15 +19,15 @@ class Manifest:
     """Writes ``manifest.csv`` and ``manifest.json`` side by side, a sample at a time.
 
     ``classes`` is the class list, with a nameless class for each id of a mask that it lacks. Hashes are those of
-    ``mask.pixel_hash``: over the decoded pixels, their dtype and shape. Spreadsheets take a leading ``=`` for a
-    formula: such a cell of the CSV has a ``'`` before it; the JSON has every key as it is.
+    ``mask.pixel_hash``: over the decoded pixels, their dtype and shape. What a spreadsheet would
+    take for a formula has a ``'`` before it in the CSV (``domain.cells``); the JSON has every key as it is.
     """
 
     def __init__(self, table: Path, document: Path, about: About) -> None:
         self._stack = ExitStack()
         stream = self._stack.enter_context(table.open("w", newline="", encoding="utf-8", errors="backslashreplace"))
-        self._table = csv.writer(stream, lineterminator="\n")
-        self._table.writerow(COLUMNS)
+        self._table = stream
+        self._table.write(line(COLUMNS))
         self._document = self._stack.enter_context(document.open("w", encoding="ascii"))
         head = {"dataset": about.dataset, "class_list_version": about.version}
         self._document.write(json.dumps(head, indent=1).removesuffix("\n}") + ',\n "samples": [')
@@ -42,7 +41,7 @@ class Manifest:
             sample.key, file, mask_file, sample.revision, sample.author, sample.source, sample.split, sample.status,
             pixel_hash(sample.picture.pixels), None if sample.mask is None else pixel_hash(sample.mask),
         )  # fmt: skip
-        self._table.writerow([_cell(value) for value in values])
+        self._table.write(line(values))
         self._document.write(self._separator + "  " + json.dumps(dict(zip(COLUMNS, values, strict=True))))
         self._separator = ",\n"
         if sample.mask is None:
@@ -61,14 +60,5 @@ class Manifest:
 
 def classes_csv(classes: ClassList) -> str:
     """The class list as a CSV of id, name, role, colour, which ``parse_classes`` reads."""
-    out = io.StringIO()
-    table = csv.DictWriter(out, ("id", "name", "role", "colour"), lineterminator="\n")
-    table.writeheader()
-    table.writerows(classes.as_json())
-    return out.getvalue()
-
-
-def _cell(value: str | int | None) -> str | int:
-    if value is None:
-        return ""
-    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+    fields = ("id", "name", "role", "colour")
+    return "".join(line(row) for row in (fields, *([one[field] for field in fields] for one in classes.as_json())))

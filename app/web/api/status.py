@@ -1,7 +1,5 @@
 """Label status: of one sample by key, of many, of all as a stream of JSON or CSV."""
 
-import csv
-import io
 import json
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
@@ -10,6 +8,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
+from app.domain import cells
 from app.domain.status import WHY, Status
 from app.store import samples
 from app.store.db import Database
@@ -19,8 +18,6 @@ from app.web.deps import Db, Owner, Read
 
 router = APIRouter(tags=["status"])
 FIELDS = ("sample", "status", "why", "version", "revision")
-# A spreadsheet would run a cell that begins like this as a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class StatusOut(BaseModel):
@@ -82,11 +79,9 @@ def status_of_keys(session: Read, owner: Owner, body: Keys) -> StatusOfKeys:
     )
 
 
-def csv_line(cells: list[Any]) -> str:
-    """One CSV line, safe to open in a spreadsheet."""
-    out = io.StringIO()
-    csv.writer(out).writerow([f"'{c}" if isinstance(c, str) and c.startswith(_FORMULA) else c for c in cells])
-    return out.getvalue()
+def csv_line(values: list[Any]) -> str:
+    """One CSV line, safe to open in a spreadsheet, ended as RFC 4180 has it."""
+    return cells.line(values, "\r\n")
 
 
 def _status(key: str, status: str, version: int, revision: int | None) -> dict[str, Any]:
