@@ -2,6 +2,7 @@
 
 import { get, pageOf, post } from "./api.js";
 import { follow } from "./jobs.js";
+import { lasting } from "./pace.js";
 import { byClass, confusionMatrix, overEpochs } from "./runcharts.js";
 import { $, $$, data, el, fail, number, percent, plural, toast } from "./ui.js";
 
@@ -117,7 +118,7 @@ const minutes = (seconds) => (seconds < 90 ? `${Math.max(1, Math.round(seconds))
 
 function pace(rate) {
   if (!going() || !rate) return;
-  $("#pace").textContent = `${number(rate.images_per_second)} images/s · at most ${minutes(rate.eta_seconds)} left`;
+  $("#pace").textContent = `${number(rate.images_per_second)} images/s · at most ${lasting(rate.eta_seconds)} left`;
 }
 
 // Epochs may be over before the trainer has said a rate; then the last epoch tells.
@@ -144,6 +145,8 @@ const HEARD = {
     classes();
     matrix().catch(fail);
     paceOf(event);
+    const bar = $("#bar");
+    if (bar && run.comparison) [bar.max, bar.value] = [run.config.epochs, epoch + 1]; // the job counts all of the comparison's
     if (event.improved) best();
   },
   end: () => ($("#told").textContent = "Finished."),
@@ -197,6 +200,17 @@ $("#cancel")?.addEventListener("click", async ({ currentTarget: button }) => {
   try {
     await post(`/runs/${run.id}/cancel`);
     toast("It stops after the batch at hand; the best model so far stays.");
+  } catch (error) {
+    button.disabled = false;
+    fail(error);
+  }
+});
+
+$("#resume")?.addEventListener("click", async ({ currentTarget: button }) => {
+  button.disabled = true;
+  try {
+    await post(`/runs/${run.id}/resume`);
+    location.reload();
   } catch (error) {
     button.disabled = false;
     fail(error);

@@ -1,6 +1,7 @@
 // The form of a training: presets fill keys in, only what differs from the preset is sent.
 
 import { post } from "./api.js";
+import { lasting, near } from "./pace.js";
 import { $, $$, data, fail } from "./ui.js";
 
 const { dataset, presets, keys, paces } = data();
@@ -41,17 +42,12 @@ for (const radio of $$("input[name=preset]", form)) {
   });
 }
 
-// From the time that an epoch took in the most similar earlier run; work grows with the square of the width.
 function estimate() {
-  const epochs = read(field("epochs"));
-  const [model, width, versions, depth] = ["model", "width", "versions", "depth"].map((key) => read(field(key)));
-  const near = paces.filter((one) => one.model === model)
-    .sort((a, b) => Math.abs(Math.log(a.width / width)) + Math.abs(a.depth - depth) / 4 - Math.abs(Math.log(b.width / width)) - Math.abs(b.depth - depth) / 4)[0];
-  const node = $("#estimate");
-  if (!near) return (node.textContent = "How long it takes is known after the first epoch.");
-  const seconds = near.seconds * epochs * (width / near.width) ** 2 * ((1 + versions) / (1 + near.versions));
-  const said = seconds < 90 ? `${Math.max(1, Math.round(seconds))} s` : seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
-  node.textContent = `About ${said} at most, judging by run ${near.run}; it stops earlier where nothing improves.`;
+  const told = Object.fromEntries(["epochs", "model", "width", "versions", "depth"].map((key) => [key, read(field(key))]));
+  const pace = near(paces, told);
+  $("#estimate").textContent = pace
+    ? `About ${lasting(pace.seconds * told.epochs)} at most, judging by ${pace.by}; it stops earlier where nothing improves.`
+    : "How long it takes is known after the first epoch.";
 }
 form.addEventListener("input", estimate);
 estimate();

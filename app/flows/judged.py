@@ -90,8 +90,9 @@ def _arms(db: Database, home: Path, comparison: Comparison) -> tuple[dict[str, A
         for side, id in (("before", comparison.before_snapshot_id), ("after", comparison.after_snapshot_id)):
             snapshot = runs.find_snapshot(session, id or 0)
             rows = [one for one in frozen.read(path_of(home, snapshot)).rows if one.split in ("train", "val")]
-            split = Counter("pseudo" if one.kind == "pseudo" else str(one.split) for one in rows)
-            counts[side] = {"arm": snapshot.arm, "snapshot": snapshot.id, **split}
+            kinds = Counter("pseudo" if one.kind == "pseudo" else one.split for one in rows)
+            learned = {kind: kinds[kind] for kind in ("train", "val", "pseudo")}
+            counts[side] = {"arm": snapshot.arm, "snapshot": snapshot.id, **learned}
             trained |= {one.key for one in rows}
         known = samples.by_keys(session, comparison.dataset_id, sorted(trained))
         return counts, {group_of(one) for one in known}

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.domain.errors import Invalid, NotFound
 from app.store import runs as rows
 from app.store.tables import Dataset, Run
-from app.web import run_shapes, shapes
+from app.web import comparison_pages, run_shapes, shapes
 from app.web.deps import MAX_ID, Config, Owner, Read
 from app.web.templating import render
 
@@ -36,6 +36,7 @@ FIGURES = (
 )
 MAIN = ("epochs", "width", "class_balance")  # the keys that stand in the open
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+router.include_router(comparison_pages.router)
 
 
 @router.get("/d/{dataset}/runs")
