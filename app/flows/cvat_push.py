@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from sqlalchemy.orm import Session
 
 from app.cvat import client, upload, webhook, wire
@@ -33,6 +34,7 @@ from app.store.tables import CvatBatch, CvatFrame, Raster
 # Smaller regions of a suggestion are not shown beside the mask: a thousand specks help nobody.
 LEAST_REGION = 16
 FOLDER = "cvat"
+_NO_CLASS = np.uint16(65535)
 
 
 def run(
@@ -207,7 +209,9 @@ def _encoded(
         blank = frame.revision_id is None
         shapes = [] if blank else wire.encode(mask, labels, ids, number, source)
         if frame.suggestion_id is not None:
-            regions, found = differences(mask, mask_of(session, frame.suggestion_id))
+            suggestion = mask_of(session, frame.suggestion_id)
+            # Where they differ, whatever the mask says there: one region for each class that is suggested.
+            regions, found = differences(np.where(mask == suggestion, suggestion, _NO_CLASS), suggestion)
             shown = {
                 one.number: beside[one.becomes] for one in found if one.becomes in beside and one.pixels >= LEAST_REGION
             }

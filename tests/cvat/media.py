@@ -3,8 +3,10 @@
 import base64
 import email.parser
 import email.policy
+import io
 import re
 import uuid
+import zipfile
 
 from tests.cvat.state import WHEN, Refuse, Reply, Request, State, path_id, picture_sizes, route
 
@@ -108,8 +110,15 @@ def patch_meta(state: State, request: Request, match: re.Match[str]) -> Reply:
 
 @route("GET", r"/api/tasks/(\d+)/data/")
 def get_frame(state: State, request: Request, match: re.Match[str]) -> Reply:
-    data = state.pictures[state.of("task", match[1])["id"]][int(request.query["number"])][1]
-    return Reply(200, data, kind="image/png")
+    task, number = state.of("task", match[1]), int(request.query["number"])
+    pictures = state.pictures[task["id"]]
+    if request.query["type"] == "chunk":
+        out, size = io.BytesIO(), task["data_chunk_size"]
+        with zipfile.ZipFile(out, "w") as archive:
+            for at, (name, data) in enumerate(pictures[number * size : (number + 1) * size]):
+                archive.writestr(f"{at:06}.{name.rpartition('.')[2]}", data)
+        return Reply(200, out.getvalue(), kind="application/zip")
+    return Reply(200, pictures[number][1], kind="image/png")
 
 
 def form_files(kind: str, body: bytes) -> list[tuple[str, bytes]]:

@@ -19,10 +19,10 @@ from app.flows.cvat_batches import Options
 from app.flows.cvat_link import Connect
 from app.flows.review import Selection
 from app.settings import Settings
-from app.store import cvat, rasters, receipts, samples
+from app.store import cvat, rasters, receipts, revisions, samples
 from app.store.browse import Filter
-from app.store.db import Database
-from app.store.tables import CvatBatch, CvatLine, CvatPull, Raster, Revision, Sample
+from app.store.db import Database, open_database
+from app.store.tables import CvatBatch, CvatFrame, CvatLine, CvatPull, Decision, Raster, Revision, Sample
 from tests.cvat.journey import QUICK, Clock, server
 from tests.cvat.standin import Standin
 
@@ -94,6 +94,25 @@ class Trip:
             revision = session.get_one(Revision, sample.current_id)
             return rasters.mask(session, session.get_one(Raster, revision.mask_id))
 
+    def revisions(self, key: str) -> list[Revision]:
+        """Every mask that a sample ever had, the oldest first."""
+        with self.db.read() as session:
+            return revisions.of_sample(session, self.samples()[key].id)[::-1]
+
+    def everything(self) -> list[tuple[object, ...]]:
+        """Samples, masks, decisions and frames as they stand, without when and in which pull."""
+        queries = (
+            select(Sample.id, Sample.status, Sample.current_id, Sample.confirmed_id, Sample.version),
+            select(Revision.id, Revision.sample_id, Revision.parent_id, Revision.state, Raster.pixel_hash).join(
+                Raster, Raster.id == Revision.mask_id
+            ),
+            select(Decision.id, Decision.sample_id, Decision.verb),
+            select(CvatFrame.sample_id, CvatFrame.name, CvatFrame.number, CvatFrame.state, CvatFrame.pulled_hash),
+            select(CvatBatch.id, CvatBatch.state, CvatBatch.error),
+        )
+        with self.db.read() as session:
+            return [tuple(row) for query in queries for row in session.execute(query)]
+
     def frame(self, batch: CvatBatch, key: str) -> int:
         with self.db.read() as session:
             pairs = cvat.frames_with_samples(session, batch.id)
@@ -144,10 +163,21 @@ def settings_for(home: Path, url: str) -> Settings:
 
 
 def masks_of(count: int = 5) -> dict[str, Mask]:
-    """Samples in two folders, 6 x 9, with all four classes; the last has no mask at all in ``set_up``."""
+    """Samples in two folders, 6 x 9, with all four classes."""
     rng = np.random.default_rng(3)
     values = np.array([0, 1, 2, 255], np.uint8)
     return {f"{'ab'[n % 2]}/höhe {n}": rng.choice(values, (6, 9)) for n in range(count)}
+
+
+def made(folder: Path) -> Path:
+    """A closed database of the samples of ``masks_of`` and ``b/new``, which has no mask."""
+    path = folder / "remask.sqlite"
+    db = open_database(path)
+    set_up(db, folder / "set", masks_of(), ["b/new"])
+    with db.engine.connect() as connection:  # all of it into the one file, to be copied
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    db.close()
+    return path
 
 
 def set_up(db: Database, folder: Path, held: dict[str, Mask], unlabelled: Sequence[str] = ()) -> None:
