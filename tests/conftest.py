@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from app.store.db import Database, open_database
-from tests import postgres
+from tests import objects, postgres
+from tests.objects import Faults
 from tests.postgres import Cluster
 from tests.sets import write_npz
 
@@ -49,6 +50,23 @@ def where(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> Itera
     url = cluster.create()
     yield url
     cluster.drop(url)
+
+
+@pytest.fixture(scope="session")
+def object_server() -> Iterator[int]:
+    """The port of an S3 server, started once."""
+    with objects.running() as port:
+        yield port
+
+
+@pytest.fixture
+def faults(object_server: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Faults]:
+    """What lies between us and the S3 server for one test; the AWS_ variables lead there."""
+    for name, value in objects.CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    with objects.proxy(object_server) as faults:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", faults.url)
+        yield faults
 
 
 @pytest.fixture
