@@ -10,7 +10,7 @@ export class Failure extends Error {
 
 export async function call(method, path, { body, headers, signal } = {}) {
   const options = { method, headers: { Accept: "application/json", ...headers }, signal };
-  if (body instanceof FormData) options.body = body;
+  if (body instanceof FormData || body instanceof Blob) options.body = body;
   else if (body !== undefined) {
     options.body = JSON.stringify(body);
     options.headers["Content-Type"] = "application/json";
@@ -35,7 +35,7 @@ export async function call(method, path, { body, headers, signal } = {}) {
 
 export const get = (path, options) => call("GET", path, options);
 export const post = (path, body, headers) => call("POST", path, { body, headers });
-export const put = (path, body) => call("PUT", path, { body });
+export const put = (path, body, headers) => call("PUT", path, { body, headers });
 
 // A page of ours, parsed; its parts can be moved into this one.
 export async function pageOf(url, signal) {

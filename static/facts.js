@@ -2,9 +2,9 @@
 
 import { $, el, moment, number, percent, plural, score, swatch, words } from "./ui.js";
 
-const VERBS = { keep: "kept", exclude: "excluded", include: "taken back in", restore: "restored a mask", reject: "rejected a mask", undo: "undone" };
+const VERBS = { keep: "kept", exclude: "excluded", include: "taken back in", restore: "restored a mask", reject: "rejected a mask", edit: "drew a mask", undo: "undone" };
 
-export function facts({ classes, viewer, look, restore, reject }) {
+export function facts({ classes, viewer, look, restore, reject, compare }) {
   const off = new Set(JSON.parse(sessionStorage.getItem(`off:${document.body.dataset.dataset}`) ?? "[]"));
   viewer.off = off;
 
@@ -65,6 +65,7 @@ export function facts({ classes, viewer, look, restore, reject }) {
       el("div", {}, `Mask ${one.id} · ${one.state}`, el("small", {}, `${words(one.source)} by ${one.actor}, ${moment(one.at)}`)),
       el("div", { class: "row" },
         !here && el("button", { class: "button small quiet", type: "button", onclick: () => look(one) }, "Show"),
+        one.state === "pending" && el("button", { class: "button small quiet", type: "button", onclick: () => compare(one) }, "Compare"),
         one.state === "pending" && el("button", { class: "button small quiet", type: "button", onclick: () => reject(one) }, "Reject"),
         one.state !== "current" && el("button", { class: "button small", type: "button", onclick: () => restore(one) }, one.state === "pending" ? "Accept" : "Restore")));
   }

@@ -4,11 +4,21 @@
 const held = new Set();
 let bindings = {};
 let releases = {};
+let layer = null;
 
 export function bind(keys, onRelease = {}) {
   bindings = { ...bindings, ...keys };
   releases = { ...releases, ...onRelease };
 }
+
+// Puts ``keys`` in the place of all that is bound, but for what they leave to it (value null); call the answer to end it.
+export function only(keys, onRelease = {}) {
+  const mine = (layer = { keys, releases: onRelease });
+  return () => layer === mine && (layer = null);
+}
+
+const bound = (name) => (layer && layer.keys[name] !== null ? layer.keys[name] : bindings[name]);
+const released = (name) => (layer && layer.keys[name] !== null ? layer.releases[name] : releases[name]);
 
 export const typing = (node) =>
   !!node?.matches?.("textarea, select, [contenteditable=''], [contenteditable=true], input:not([type=checkbox], [type=radio], [type=range], [type=button], [type=submit], [type=file], [type=color])");
@@ -31,25 +41,25 @@ const EVERYWHERE = new Set(["F1", "Escape", "Ctrl+z", "Ctrl+Shift+z", "Ctrl+y"])
 document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.altKey || event.isComposing || document.querySelector("dialog[open]")) return;
   const name = nameOf(event);
-  const run = bindings[name];
+  const run = bound(name);
   if (!run) return;
   if (typing(document.activeElement)) {
     if (name === "Escape") document.activeElement.blur();
     if (name !== "F1") return;
   }
   if (!EVERYWHERE.has(name) && !pageHasFocus()) return;
-  if (event.repeat && releases[name]) return event.preventDefault();
+  if (event.repeat && released(name)) return event.preventDefault();
   if (run(event) === false) return;
   event.preventDefault();
-  if (releases[name]) held.add(name);
+  if (released(name)) held.add(name);
 });
 
 document.addEventListener("keyup", (event) => {
   const name = event.key === " " ? "Space" : event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  if (held.delete(name)) releases[name](event);
+  if (held.delete(name)) released(name)?.(event);
 });
 
 addEventListener("blur", () => {
-  for (const name of held) releases[name]();
+  for (const name of held) released(name)?.();
   held.clear();
 });

@@ -2,6 +2,7 @@
 
 import { Failure } from "./api.js";
 import { Cache } from "./cache.js";
+import { mountEditor } from "./editor/editor.js";
 import { facts } from "./facts.js";
 import { bind } from "./keys.js";
 import { Leases } from "./lease.js";
@@ -20,9 +21,10 @@ const cache = new Cache();
 const canvas = $("#canvas");
 const names = new Map(page.classes.map((one) => [one.id, one.name]));
 const viewer = looks((id) => names.get(id) ?? `id ${id}`);
-const side = facts({ classes: page.classes, viewer, look, restore, reject });
+const side = facts({ classes: page.classes, viewer, look, restore, reject, compare: (revision) => editor.merge(entry.sample, revision.id) });
 const queue = new Queue(base, query);
 const leases = new Leases(page.dataset, queue, held, (id) => cache.get(id).catch(() => {}));
+const editor = mountEditor({ viewer, page, masks: cache, host: { entry: () => entry, mark, saved, show: () => show(current), next: (step = 1) => go(step), confirm } });
 let current = page.sample.id;
 let entry = null;
 let shownRevision = null;
@@ -66,6 +68,7 @@ function prefetch() {
 // Showing
 
 async function show(id, { push = false, fresh = false, revision = null } = {}) {
+  if (editor.on) editor.leave();
   current = id;
   shownRevision = revision;
   leases.arrive(id);
@@ -96,6 +99,7 @@ async function show(id, { push = false, fresh = false, revision = null } = {}) {
   banner(revision);
   buttons();
   canvas.dataset.sample = id;
+  editor.shown();
   prefetch();
 }
 
@@ -122,6 +126,7 @@ function held(by) {
 }
 
 function go(step) {
+  if (editor.on) return editor.done(() => go(step));
   const ahead = step > 0 ? leases.next() : null;
   const id = ahead ? ahead.sample : neighbour(step);
   if (id) return show(id, { push: true });
@@ -177,6 +182,13 @@ async function save(id, wish, { force = false, advance = $("#advance").checked }
 function noteDecided(id) {
   decided.add(id);
   sessionStorage.setItem("decided", JSON.stringify([...decided].slice(-2000)));
+}
+
+// A drawn mask is in force.
+async function saved(id) {
+  noteDecided(id);
+  await cache.refresh(id);
+  if (current === id) await show(id);
 }
 
 // Somebody was faster: say what changed, and let the person choose.
@@ -252,6 +264,7 @@ const undo = () => swing(visit.undo, "Undone");
 const redo = () => swing(visit.redo, "Done again");
 
 function leave() {
+  if (editor.on) return editor.done(leave);
   sessionStorage.setItem("back", JSON.stringify({ url: gridUrl, id: String(current), index: index() }));
   location.href = gridUrl;
 }
@@ -286,6 +299,7 @@ for (let n = 1; n <= 9; n++) {
   digits[`Shift+${n}`] = ready(() => side.solo(n - 1));
 }
 bind({
+  n: ready(editor.start), b: ready(editor.start), p: ready(editor.start),
   f: () => go(1), ArrowRight: () => go(1), d: () => go(-1), ArrowLeft: () => go(-1), s: () => go(1),
   a: ready(accept), r: ready(asGiven), x: ready(exclude), Enter: ready(confirm),
   "Ctrl+z": undo, "Ctrl+Shift+z": redo, "Ctrl+y": redo,

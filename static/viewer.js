@@ -2,6 +2,8 @@
 
 const MAX_ZOOM = 64;
 
+export const union = (a, b) => (!a ? b : !b ? a : { x0: Math.min(a.x0, b.x0), y0: Math.min(a.y0, b.y0), x1: Math.max(a.x1, b.x1), y1: Math.max(a.y1, b.y1) });
+
 export class Viewer {
   constructor(canvas, { onHover = () => {} } = {}) {
     this.canvas = canvas;
@@ -17,6 +19,9 @@ export class Viewer {
     this.x = this.y = 0;
     this.fitted = true;
     this.pointers = new Map();
+    this.onPaint = null;
+    this.stale = null; // where the overlay no longer shows the ids
+    this.changed = null; // where the canvas has to be painted; null: all of it
     new ResizeObserver(() => this.resize()).observe(canvas);
     this.listen();
   }
@@ -46,7 +51,8 @@ export class Viewer {
     this.overlay = this.edges = null;
     if (!this.ids) return this.draw();
     const top = this.ids instanceof Uint16Array ? 65536 : 256;
-    const table = new Uint32Array(top);
+    const table = (this.table = new Uint32Array(top));
+    this.stale = null;
     const big = new Uint8Array(new Uint32Array([1]).buffer)[0] === 0;
     for (let id = 0; id < top; id++) {
       if (this.off.has(id)) continue;
@@ -99,17 +105,54 @@ export class Viewer {
     return (this.edges = paths);
   }
 
-  draw() {
+  // The ids inside ``box`` (x0, y0, x1, y1) were changed in place: only that much is made and painted anew.
+  repaint(box) {
+    this.stale = union(this.stale, box);
+    this.edges = null;
+    this.draw(this.contour ? null : box);
+  }
+
+  freshen() {
+    if (!this.stale || !this.overlay) return;
+    const { x0, y0, x1, y1 } = this.stale;
+    const wide = x1 - x0;
+    const pixels = new Uint32Array(wide * (y1 - y0));
+    for (let y = y0, at = 0; y < y1; y++) for (let i = y * this.width + x0, end = i + wide; i < end; i++, at++) pixels[at] = this.table[this.ids[i]];
+    this.overlay.getContext("2d").putImageData(new ImageData(new Uint8ClampedArray(pixels.buffer), wide), x0, y0);
+    this.stale = null;
+  }
+
+  draw(box = null) {
+    this.changed = this.asked && !(this.changed && box) ? null : union(this.asked ? this.changed : null, box);
     if (this.asked) return;
     this.asked = requestAnimationFrame(() => {
       this.asked = 0;
-      this.paint();
+      this.paint(this.changed);
     });
   }
 
-  paint() {
-    const { context: c, canvas, scale, x, y } = this;
+  // Clips to where ``box`` lies on the canvas, in whole pixels of the screen.
+  clip(c, box) {
+    const at = (value, from, grow) => Math.round(devicePixelRatio * (from + value * this.scale)) + grow;
+    const [left, top] = [at(box.x0, this.x, -2), at(box.y0, this.y, -2)];
+    c.beginPath();
+    c.rect(left, top, at(box.x1, this.x, 2) - left, at(box.y1, this.y, 2) - top);
+    c.clip();
+  }
+
+  paint(box = null) {
+    const { context: c } = this;
+    this.freshen();
+    c.save();
     c.setTransform(1, 0, 0, 1, 0, 0);
+    if (box) this.clip(c, box);
+    this.paintAll(c);
+    c.restore();
+    this.onPaint?.();
+  }
+
+  paintAll(c) {
+    const { canvas, scale, x, y } = this;
     c.clearRect(0, 0, canvas.width, canvas.height);
     if (!this.image) return;
     const ratio = devicePixelRatio;

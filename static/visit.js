@@ -10,7 +10,7 @@ const write = (visit) => sessionStorage.setItem("visit", JSON.stringify({ done: 
 export const canUndo = () => read().done.length > 0;
 export const canRedo = () => read().undone.length > 0;
 
-function remember(entry) {
+export function remember(entry) {
   const visit = read();
   visit.done.push(entry);
   visit.undone = [];

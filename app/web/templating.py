@@ -29,6 +29,7 @@ _DONE = {
     "include": "taken back in",
     "restore": "restored a mask of",
     "reject": "rejected a proposal for",
+    "edit": "drew a mask for",
     "undo": "undone",
 }
 

@@ -1,0 +1,265 @@
+// Drawing on the sample that is shown. Strokes change a copy of its mask; a draft is saved after each, and Done makes one
+// revision of it, which can be undone like any decision.
+
+import { Failure } from "../api.js";
+import { only } from "../keys.js";
+import { $, el, fail, moment, toast } from "../ui.js";
+import { remember } from "../visit.js";
+import { Document } from "./document.js";
+import { Saver, discard, find } from "./drafts.js";
+import { Likeness } from "./likeness.js";
+import { openMerge } from "./merge.js";
+import { mountPanel } from "./panel.js";
+import { Pen } from "./pen.js";
+import { listen } from "./pointer.js";
+import * as regions from "./regions.js";
+import { TOOLS } from "./tools.js";
+
+const OPERATIONS = { grow: regions.grow, shrink: regions.shrink, smooth: regions.smooth, holes: regions.fillHoles, specks: regions.removeSpecks };
+
+// ``page``: what the page knows (dataset, classes); ``masks``: the cache; ``host``: ``entry()`` shown now, ``mark`` for the
+// page's own save state, ``saved(id)`` once a revision was made, ``show()`` the sample anew, ``next()`` and ``confirm()``.
+export function mountEditor({ viewer, page, masks, host }) {
+  const empty = page.classes.find((one) => one.role === "background") ?? page.classes.find((one) => one.role === "void");
+  const names = new Map(page.classes.map((one) => [one.id, one.name]));
+  const pen = new Pen($("#pen"), viewer);
+  let saver = null;
+  let looking = new AbortController();
+  let likeness = null;
+  let offKeys = null;
+  let version;
+
+  const desk = {
+    on: false, panning: false, pen, nothing: empty?.id, doc: null, last: null, suggestion: null,
+    scale: () => viewer.scale,
+    likeness: () => (likeness ??= new Likeness(viewer.image, viewer.width, viewer.height)),
+    // Whether a tool can be used now; says why where it can't.
+    ready(tool) {
+      if (tool !== TOOLS.eraser || this.nothing !== undefined) return true;
+      toast("The eraser paints background or void, and this class list has neither.");
+      return false;
+    },
+    commit() {
+      if (this.doc.commit()) changed();
+    },
+    refresh() {
+      const box = this.doc?.takeDirty();
+      if (box) viewer.repaint(box);
+    },
+    pick({ x, y }) {
+      const at = [Math.floor(x), Math.floor(y)];
+      if (at[0] >= 0 && at[1] >= 0 && at[0] < viewer.width && at[1] < viewer.height) panel.choose(this.doc.at(...at));
+    },
+    resize: (step) => panel.resize(step),
+    cancelTool: () => TOOLS[desk.tool].cancel?.(desk),
+  };
+  const panel = mountPanel(desk, page.classes, operate);
+  const pointer = listen(viewer, desk);
+  viewer.onPaint = () => desk.on && pen.show({});
+
+  function mark(state, text, retry) {
+    const box = $("#draw-save");
+    box.dataset.state = state;
+    box.replaceChildren(text, retry ? el("button", { class: "button small", type: "button", onclick: retry }, "Retry") : "");
+  }
+  function buttons() {
+    $("#draw-undo").disabled = !desk.doc?.done.length;
+    $("#draw-redo").disabled = !desk.doc?.undone.length;
+  }
+  function changed() {
+    saver.note();
+    buttons();
+  }
+  function swing(way) {
+    if (pointer.busy() || !desk.doc[way]()) return;
+    desk.refresh();
+    changed();
+  }
+  function operate(name, limit) {
+    desk.doc.begin();
+    OPERATIONS[name](desk.doc, desk.active, limit);
+    desk.commit();
+    desk.refresh();
+    toast(`${names.get(desk.active) ?? desk.active}: ${$(`[data-op=${name}]`).textContent.toLowerCase()}.`);
+  }
+
+  function frame(on) {
+    desk.on = on;
+    $("#review").classList.toggle("drawing-on", on);
+    for (const id of ["kit", "knobs", "palette", "drawing"]) $(`#${id}`).hidden = !on;
+    $("#decide").hidden = on;
+    viewer.canvas.dataset.drawing = on;
+  }
+
+  // ``draft``: unfinished work to go on with.
+  async function start(draft = null) {
+    const { sample, ids } = host.entry();
+    if (desk.on) return;
+    if (viewer.ids !== ids) return toast("Go back to the current mask first, then draw.");
+    const wide = ids instanceof Uint16Array || draft?.ids instanceof Uint16Array || page.classes.some((one) => one.id > 255);
+    const own = new (wide ? Uint16Array : Uint8Array)(sample.width * sample.height);
+    if (draft ?? ids) own.set(draft?.ids ?? ids);
+    else own.fill(desk.nothing ?? 0);
+    const locked = desk.doc?.locked;
+    desk.doc = new Document(own, sample.width, sample.height);
+    for (const one of page.classes) if (locked?.[one.id]) desk.doc.lock(one.id, true);
+    saver = new Saver({ sample: sample.id, base: draft ? draft.base : sample.revision, ids: own, counter: draft?.counter, mark });
+    [version, likeness, desk.last, desk.suggestion] = [sample.version, null, null, null];
+    $("#draft").hidden = true;
+    frame(true);
+    mark("idle", "");
+    viewer.set({ ids: own, hidden: false });
+    viewer.rebuild();
+    offKeys = only(keys, releases);
+    buttons();
+    panel.show();
+    viewer.canvas.focus({ preventScroll: true });
+    await offerSuggestion(sample);
+  }
+
+  async function offerSuggestion(sample) {
+    const pending = sample.revisions.find((one) => one.state === "pending");
+    $("#kit [data-tool=copy]").hidden = !pending;
+    if (!pending && desk.tool === "copy") panel.use("brush");
+    if (pending) desk.suggestion = (await masks.mask(pending.mask).catch(() => null))?.ids ?? null;
+  }
+
+  function stop() {
+    desk.cancelTool();
+    pointer.abort();
+    offKeys();
+    frame(false);
+    pen.show({ brush: null, points: [] });
+    viewer.set({ ids: host.entry().ids });
+    viewer.rebuild();
+    viewer.canvas.focus({ preventScroll: true });
+  }
+
+  // Out of the editor; what was drawn stays as a draft.
+  async function leave() {
+    if (!desk.on) return;
+    const left = saver;
+    const { ids } = desk.doc;
+    stop();
+    if (left.changed || left.counter) offer({ sample: left.sample, ids, base: left.base, counter: left.counter, saver: left });
+    if (!(await left.flush())) toast("Your last strokes aren't saved yet. Keep this page open.", { bad: true });
+  }
+
+  const untouched = () => !desk.doc.done.length && !saver.counter;
+
+  // Makes a revision of it, then ``then``; ``unchanged`` where there is nothing to save.
+  async function done(then, unchanged = then) {
+    if (pointer.busy()) return;
+    if (untouched()) {
+      stop();
+      return unchanged();
+    }
+    mark("saving", "Saving…");
+    const mine = saver;
+    try {
+      const result = await mine.finish(version);
+      finished(mine, result);
+      if (result.revision === null) return unchanged();
+      host.saved(mine.sample);
+      return then();
+    } catch (error) {
+      if (error instanceof Failure && error.status === 409 && error.problem.current) return conflict(mine, error);
+      mark("failed", "Not saved.", () => done(then, unchanged));
+      return fail(error);
+    }
+  }
+
+  function finished(mine, result) {
+    if (result.batch) remember({ batch: result.batch, verb: "edit", dataset: page.dataset, sample: mine.sample });
+    if (desk.on && saver === mine) stop();
+    host.mark("saved", "✓ Saved");
+  }
+
+  // Somebody was faster. The draft stays until the person has chosen.
+  async function conflict(mine, error) {
+    await mine.flush();
+    const { current: theirs } = error.problem;
+    mark("failed", "Not saved.");
+    if (theirs.revision === mine.base) {
+      version = theirs.version;
+      return toast(error.message, { bad: true, action: "Save anyway", run: () => done(host.next) });
+    }
+    try {
+      const { revision } = await mine.finish(undefined, true);
+      stop();
+      await host.saved(mine.sample);
+      openMerge({ dataset: page.dataset, sample: theirs, mine: revision, page, masks, host });
+    } catch (again) {
+      fail(again, () => conflict(mine, error));
+    }
+  }
+
+  async function throwAway() {
+    const { base, sample } = saver;
+    const kept = desk.doc.ids;
+    const had = !untouched();
+    await saver.stop();
+    saver.forget();
+    stop();
+    await discard(sample, base);
+    if (had) toast("Thrown away.", { action: "Bring it back", run: () => host.entry().sample.id === sample && goOn({ ids: kept, base, counter: 0 }) });
+  }
+
+  async function goOn(draft) {
+    await draft.saver?.stop();
+    await start(draft.saver ? { ...draft, counter: draft.saver.counter } : draft);
+    if (!draft.counter || draft.saver?.saved === false) saver.note();
+  }
+
+  // Unfinished work, offered above the picture.
+  function offer(draft) {
+    const { sample } = host.entry();
+    const box = $("#draft");
+    const stale = draft.base !== sample.revision;
+    const when = draft.at ? ` from ${moment(draft.at)}` : "";
+    box.hidden = false;
+    box.replaceChildren(
+      stale ? `Your unfinished drawing${when} was begun on an earlier mask.` : `You have an unfinished drawing${when}.`,
+      el("button", { class: "button small primary", type: "button", onclick: () => goOn(draft) }, "Go on"),
+      el("button", { class: "button small", type: "button", onclick: async () => {
+        box.hidden = true;
+        await draft.saver?.stop();
+        await discard(draft.sample, draft.base);
+      } }, "Discard"));
+  }
+
+  // A sample is on the page: is there unfinished work?
+  async function shown() {
+    looking.abort();
+    looking = new AbortController();
+    $("#draft").hidden = true;
+    const { sample } = host.entry();
+    const draft = await find(sample.id, looking.signal).catch(() => null);
+    if (draft && !desk.on && host.entry()?.sample.id === sample.id) offer(draft);
+  }
+
+  const size = (step) => () => panel.resize(step);
+  const keys = {
+    b: () => panel.use("brush"), e: () => panel.use("eraser"), p: () => panel.use("polygon"), g: () => panel.use("fill"),
+    w: () => panel.use("wand"), q: () => panel.use("smart"), t: () => panel.use("copy"), r: panel.turnRound, l: () => panel.toggleLock(desk.active),
+    "[": size(-1), "]": size(1),
+    "Ctrl+z": () => swing("undo"), "Ctrl+Shift+z": () => swing("redo"), "Ctrl+y": () => swing("redo"),
+    Enter: () => (TOOLS[desk.tool].busy ? TOOLS[desk.tool].close(desk) : done(host.next, host.confirm), desk.refresh()),
+    Backspace: () => TOOLS[desk.tool].back?.(desk),
+    Escape: () => (TOOLS[desk.tool].busy ? desk.cancelTool() : leave()),
+    n: leave,
+    Space: () => ((desk.panning = true), pen.show({ brush: null })),
+    h: null, c: null, v: null, 0: null, "+": null, "=": null, "-": null, "?": null, F1: null,
+  };
+  for (const [key, step] of [["f", 1], ["ArrowRight", 1], ["d", -1], ["ArrowLeft", -1]]) keys[key] = () => done(() => host.next(step));
+  page.classes.slice(0, 18).forEach((one, i) => (keys[i < 9 ? String(i + 1) : `Shift+${i - 8}`] = () => panel.choose(one.id)));
+  const releases = { Space: () => (desk.panning = false) };
+
+  const clicks = { edit: () => host.entry() && start(), "draw-done": () => done(host.next, host.confirm), "draw-undo": () => swing("undo"), "draw-redo": () => swing("redo"), "draw-leave": leave, "draw-discard": throwAway };
+  for (const [id, run] of Object.entries(clicks)) $(`#${id}`).addEventListener("click", run);
+  addEventListener("pagehide", () => saver?.flush());
+  document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && saver?.flush());
+  addEventListener("beforeunload", (event) => saver && !saver.saved && event.preventDefault());
+
+  return { start: () => start(), leave, done, shown, get on() { return desk.on; }, merge: (sample, mine) => openMerge({ dataset: page.dataset, sample, mine, page, masks, host }) };
+}
