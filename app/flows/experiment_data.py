@@ -65,7 +65,9 @@ def prepare(db: Database, home: Path, folder: Path, dataset: str, limit: int, pr
     keys = {row.key for row in share(rows, limit - len(bad))}
     clean = _write(folder, "clean", current, (_sample(current, row) for row in current.rows if row.key in keys))
     if not any(row.split == "test" for row in clean.rows):
-        raise NothingLeft(f"No sample of {dataset} is in the test split, so nothing can be judged; import some more.")
+        raise NothingLeft(
+            f"No sample of {dataset} is in the test split, so nothing can be judged; import samples for it."
+        )
     if bad:
         both = [*_whole(clean), *(_sample(everything, row) for row in bad)]
         _write(folder, "contaminated", clean, both)

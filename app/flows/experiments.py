@@ -4,9 +4,11 @@
 ``results.json`` and ``tables.md`` what came out. A run with a ``result.json`` is done and isn't trained again.
 """
 
+import fcntl
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,10 @@ _MACHINE = ("device", "precision", "layout", "compile")  # what the first run me
 
 class OtherSuite(Conflict):
     """The folder holds a suite that was asked for otherwise."""
+
+
+class AtWork(Conflict):
+    """Another process trains in the folder."""
 
 
 class BadSuite(Invalid):
@@ -61,7 +67,7 @@ def run(
 
     ``only``: names or families of experiments, none: all. An experiment whose training fails is named with the
     trainer's sentence, the rest goes on, and it is tried again the next time. Raises OtherSuite where ``out`` was made
-    for other settings, UnknownExperiment, BadSuite, CantTrain, NotFound.
+    for other settings, AtWork where another process is at it, UnknownExperiment, BadSuite, CantTrain, NotFound.
     """
     asked = wanted.as_json()
     if not seeds or wanted.samples < 1:
@@ -71,7 +77,19 @@ def run(
             configs.make(asked["keys"], {"seed": seed})
     except (ValueError, OverflowError) as error:
         raise CantTrain(str(error)) from error
-    _open(db, home, out, asked, progress)
+    with _alone(out):
+        _open(db, home, out, asked, progress)
+        return _see_done(out, asked, only, seeds, progress)
+
+
+def folder_of(out: Path, name: str, seed: int) -> Path:
+    """Where the run of an experiment lies."""
+    return out / "runs" / f"{name}-s{seed}"
+
+
+def _see_done(
+    out: Path, asked: dict[str, Any], only: Sequence[str], seeds: Sequence[int], progress: Progress
+) -> dict[str, Any]:
     experiments, left = catalogue(experiment_data.facts_of(out / "data"))
     todo = [(one, seed) for seed in seeds for one in chosen(experiments, left, only)]
     failed: dict[str, str] = {}
@@ -86,11 +104,6 @@ def run(
         if done + 1 < len(todo):
             _conclude(out, asked, experiments, left, failed)
     return _conclude(out, asked, experiments, left, failed)
-
-
-def folder_of(out: Path, name: str, seed: int) -> Path:
-    """Where the run of an experiment lies."""
-    return out / "runs" / f"{name}-s{seed}"
 
 
 @dataclass(frozen=True)
@@ -175,6 +188,20 @@ def _conclude(
     _write_json(out / "results.json", results)
     _replace(out / "tables.md", markdown(results))
     return results
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Hold the suite's folder: of two processes each would take the other's trainer for one that was left behind."""
+    out.mkdir(parents=True, exist_ok=True)
+    with (out / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise AtWork(
+                f"Another command is at work in {out}; wait for it, stop it, or give another --out."
+            ) from error
+        yield
 
 
 def _write_json(path: Path, what: Any) -> None:

@@ -1,3 +1,4 @@
+import fcntl
 import json
 import os
 import signal
@@ -16,7 +17,7 @@ import pytest
 from app.domain.actor import person
 from app.domain.experiments import COPIES
 from app.flows import child, demo, experiment_data, experiments, ingest, inspect, review
-from app.flows.experiments import OtherSuite, Wanted
+from app.flows.experiments import AtWork, OtherSuite, Wanted
 from app.flows.progress import quiet
 from app.flows.review import Selection
 from app.flows.snapshot import CantTrain
@@ -224,3 +225,12 @@ def test_what_fails_is_named_and_the_rest_goes_on(db: Database, home: Path, monk
 def test_a_config_that_is_none_is_a_sentence(db: Database, home: Path, keys: dict[str, int]) -> None:
     with pytest.raises(CantTrain, match=next(iter(keys))):
         experiments.run(db, home, home / "suite", replace(TINY, keys=keys))
+
+
+def test_two_commands_never_train_in_one_folder(db: Database, home: Path) -> None:
+    out = home / "suite"
+    out.mkdir()
+    with (out / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(AtWork, match="at work"):
+            experiments.run(db, home, out, TINY)
