@@ -18,6 +18,7 @@ from app.store.tables import Dataset, Raster, Revision, Sample
 from app.web import drawing
 from app.web.deps import Id, Read
 
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f/\\:*?\"<>|\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
 CACHE_BYTES = 64 << 20
 _EXTENSIONS = {"jpeg": "jpg", "tiff": "tif"}
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
@@ -159,7 +160,7 @@ def overlay(
 
 def attachment(name: str) -> str:
     """A Content-Disposition that saves under ``name``, with nothing in it that leads elsewhere (RFC 6266)."""
-    safe = re.sub(r"[\x00-\x1f\x7f/\\:*?\"<>|]+", "_", name).strip(". ")[-120:] or "file"
+    safe = _UNSAFE.sub("_", name).strip(". ")[-120:] or "file"
     plain = re.sub(r"[^A-Za-z0-9._ -]", "_", safe)
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(safe, safe='')}"
 

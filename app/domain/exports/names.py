@@ -8,7 +8,8 @@ from pathlib import PurePosixPath
 # Most file systems hold 255 bytes a name; the rest is left for a suffix such as `.tiff` and the mark below.
 _LONGEST_NAME = 200
 _LONGEST_PATH = 700
-_FORBIDDEN = re.compile(r'[\x00-\x1f\x7f-\x9f<>:"|?*\\\u2028\u2029\ud800-\udfff]')
+# Marks of direction are among them: a name may not read as another than it is.
+_FORBIDDEN = re.compile(r'[\x00-\x1f\x7f-\x9f<>:"|?*\\\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]')
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 _FILE_LIKE = re.compile(r"\.(png|jpe?g|tiff?|webp|bmp|gif|ppm|pgm|json|csv|txt)$", re.IGNORECASE)
 
