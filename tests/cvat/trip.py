@@ -180,7 +180,9 @@ def made(folder: Path) -> Path:
     return path
 
 
-def set_up(db: Database, folder: Path, held: dict[str, Mask], unlabelled: Sequence[str] = ()) -> None:
+def set_up(
+    db: Database, folder: Path, held: dict[str, Mask], unlabelled: Sequence[str] = (), listed: ClassList = CLASSES
+) -> None:
     """A dataset of these masks, pictures beside them; ``unlabelled`` keys have none."""
     rng = np.random.default_rng(4)
     for key in [*held, *unlabelled]:
@@ -191,4 +193,4 @@ def set_up(db: Database, folder: Path, held: dict[str, Mask], unlabelled: Sequen
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(encode_png(pixels))
     ingest.run(db, folder, DATASET, ADA)
-    classes.put(db, DATASET, CLASSES, ADA)
+    classes.put(db, DATASET, listed, ADA)
