@@ -98,6 +98,7 @@ def restore(settings: Settings, file: Path, progress: Progress = quiet) -> Backu
     held = verify(file, progress)
     if held["database"] != dumps.kind(settings.database):
         raise NoBackup(f"{file} is of a database on {held['database']}; set REMASK_DATABASE_URL accordingly.")
+    dumps.check_empty(settings.database)
     home.mkdir(parents=True, exist_ok=True)
     inside = home / RESTORING
     inside.mkdir()

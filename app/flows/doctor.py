@@ -23,36 +23,35 @@ _RESTORE = "check the disk, and take them from a backup (`remask restore`)"
 def run(db: Database, settings: Settings, mend: bool = False, progress: Progress = quiet) -> Report:
     """Look at all of a data folder and its database; with ``mend``, mend what is safe. Every picture is read once."""
     patient, report = Patient(db, settings, mend, progress), Report()
-    report.ailments += _schema(patient)
-    if not report.ailments:  # of another schema's rows nothing can be said
-        for look in (_file, _links, _rows, _pixels, _bytes, _unused, _objects):
+    report.ailments += _schema(patient) or _file(patient)
+    if not report.ailments:  # of another schema's rows, or those of a broken file, nothing can be said
+        for look in (_links, _rows, _pixels, _bytes, _unused, _objects, doctor_files.look):
             report.ailments += look(patient, report)
-        report.ailments += doctor_files.look(patient, report)
     return report
 
 
-def _schema(patient: Patient) -> Iterator[Ailment]:
+def _schema(patient: Patient) -> list[Ailment]:
     with patient.db.read() as session:
         schema = integrity.schema(session)
+    if schema.fits:
+        return []
     if schema.at is None:
-        yield Ailment("schema", "The database holds nothing yet; `remask serve` makes it.", grave=True)
+        sentence = "The database holds nothing yet; `remask serve` makes it."
     elif schema.at > schema.newest:
         sentence = f"The database is at schema {schema.at}, newer than this program's {schema.newest}; update Remask."
-        yield Ailment("schema", sentence, grave=True)
-    elif not schema.fits:
+    else:
         sentence = (
             f"The database is at schema {schema.at}, this program's is {schema.newest}; run any other command, "
             "which brings it up to date, then ask the doctor again."
         )
-        yield Ailment("schema", sentence, grave=True)
+    return [Ailment("schema", sentence, grave=True)]
 
 
-def _file(patient: Patient, _report: Report) -> Iterator[Ailment]:
+def _file(patient: Patient) -> list[Ailment]:
     with patient.db.read() as session:
         faults = integrity.file_faults(session)
-    if faults:
-        sentence = f"SQLite finds its file damaged; {_RESTORE.replace('them', 'the data')}."
-        yield Ailment("file", sentence, len(faults), grave=True, examples=shown(faults))
+    sentence = "SQLite finds its file damaged; check the disk, and restore a backup (`remask restore`)."
+    return [Ailment("file", sentence, len(faults), grave=True, examples=shown(faults))] if faults else []
 
 
 def _links(patient: Patient, _report: Report) -> Iterator[Ailment]:

@@ -52,6 +52,18 @@ def check(dump: Path, schema: str) -> None:
         raise CantDump("The database in the backup is damaged; take another backup.")
 
 
+def check_empty(database: Path | str) -> None:
+    """Raises CantDump where the database on a server holds something; of a file, its folder tells."""
+    if isinstance(database, Path):
+        return
+    db = Database(database)
+    try:
+        if inspect(db.engine).get_table_names():
+            raise CantDump("The PostgreSQL database isn't empty; make a new one and name it in REMASK_DATABASE_URL.")
+    finally:
+        db.close()
+
+
 def take(dump: Path, database: Path | str) -> None:
     """Let a dump be the database: the file is moved to its place, or read into the empty one on a server.
 
@@ -60,15 +72,8 @@ def take(dump: Path, database: Path | str) -> None:
     if isinstance(database, Path):
         dump.rename(database)
         return
-    db = Database(database)
-    try:
-        if inspect(db.engine).get_table_names():
-            raise CantDump("The PostgreSQL database isn't empty; make a new one and name it in REMASK_DATABASE_URL.")
-        _run(
-            "pg_restore", db.engine.url, "--no-owner", "--exit-on-error", "--single-transaction", str(dump), "--dbname"
-        )
-    finally:
-        db.close()
+    options = ("--no-owner", "--exit-on-error", "--single-transaction", str(dump), "--dbname")
+    _run("pg_restore", make_url(database), *options)
     dump.unlink()
 
 

@@ -43,7 +43,7 @@ def db(client: TestClient) -> Database:
 def test_the_whole_journey(client: TestClient, db: Database, npz: Path, tmp_path: Path) -> None:
     """Imported, checked, looked at and exported: nothing differs from a database that keeps the bytes itself."""
     inside = open_database(tmp_path / "inside.sqlite")
-    exported = []
+    exported: list[dict[str, np.ndarray[tuple[int, ...], np.dtype[np.generic]]]] = []
     for one in (inside, db):
         assert ingest.run(one, npz, "mars", person("Ada")).imported == 15
         inspect.run(one, "mars", ["shared_mask"])
