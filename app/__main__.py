@@ -28,6 +28,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "undo": review.undo,
     "export": data.export_,
     "train": training.train_,
+    "crossval": training.crossval_,
     "compare": compare.compare_,
     "experiments": experiments.experiments_,
 }

@@ -1,4 +1,4 @@
-"""The command that trains."""
+"""The commands that train."""
 
 from typing import Annotated
 
@@ -43,6 +43,31 @@ def train_(
     console.say(
         f"Mean IoU without background {_percent(judged['miou'])}, pixel accuracy {_percent(judged['accuracy'])}."
     )
+
+
+def crossval_(
+    dataset: DatasetName,
+    folds: Annotated[int, typer.Option(help="Models; each judges the samples that it never saw.")] = 5,
+    keys: Annotated[list[str] | None, typer.Option("--set", help="key=value of the trainer's config.")] = None,
+    json: Json = False,
+) -> None:
+    """Find imprecise masks: train in folds, and judge every mask by a model that never saw it.
+
+    Example: remask crossval mars --folds 5
+    """
+    from app import jobs
+    from app.flows import crossval, train
+
+    settings, db = open_data()
+    run = crossval.request(db, dataset, person(settings.reviewer), folds=folds, keys=train.keys_of(keys or ()))
+    with console.progress(json) as progress:
+        jobs.see_done(db, settings, run.job_id or 0, progress)
+    result = train.result_of(db, run.id)
+    if json:
+        console.dump({"run": run.id, **result})
+        return
+    console.say(f"Run {run.id} judged {result['predicted']} masks and flagged {result['flagged']}.")
+    console.say(f"The predictions that it judged by have a mean IoU of {_percent(result['miou'])}.")
 
 
 def _percent(share: float | None) -> str:

@@ -83,7 +83,7 @@ def told(home: Path, run_id: int) -> Told:
     An epoch that ended just as the worker was killed is missing until the result is there.
     """
     tail = Tail.of(home, run_id)
-    said = [event for _, event in tail.read()]
+    said = [event for _, event in tail.read() if "fold" not in event]  # the models of folds have no curves
     last = {event["event"]: event for event in said}
     epochs = {event["epoch"]: event for event in said if event["event"] == "epoch"}
     epochs |= {event["epoch"]: event for event in _json(home, run_id, "result.json", {}).get("history", ())}

@@ -13,10 +13,12 @@ from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
 from app.domain.errors import NotFound
+from app.domain.mask import Mask
+from app.flows import predicted
 from app.store import blobs, datasets, rasters, revisions, samples
 from app.store.tables import Dataset, Raster, Revision, Sample
 from app.web import drawing
-from app.web.deps import Id, Read
+from app.web.deps import Config, Id, OneSample, Read
 
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f/\\:*?\"<>|\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
 CACHE_BYTES = 64 << 20
@@ -117,20 +119,45 @@ def mask_bin(request: Request, session: Read, revision: Id, v: Version = None) -
     """The class ids row by row, little-endian; headers X-Mask-Dtype (uint8 or uint16), X-Mask-Width, X-Mask-Height."""
     raster, _ = _mask_of(session, revisions.find(session, revision))
     tag = f'"{raster.pixel_hash}"'
-    headers = _caching(tag, v is not None and raster.pixel_hash.startswith(v.split(".")[0] or "-")) | {
-        "X-Mask-Dtype": raster.dtype,
-        "X-Mask-Width": str(raster.width),
-        "X-Mask-Height": str(raster.height),
-        "Vary": "Accept-Encoding",
-    }
-    if _unchanged(request, tag):
-        return Response(status_code=304, headers=headers)
-    mask = rasters.mask(session, raster)
-    data = mask.astype(mask.dtype.newbyteorder("<"), copy=False).tobytes()
-    if "gzip" in request.headers.get("accept-encoding", ""):
-        data = gzip.compress(data, compresslevel=3, mtime=0)
-        headers["Content-Encoding"] = "gzip"
-    return Response(data, media_type="application/octet-stream", headers=headers)
+    for_good = v is not None and raster.pixel_hash.startswith(v.split(".")[0] or "-")
+    return _ids(request, tag, for_good, lambda: rasters.mask(session, raster))
+
+
+@router.get("/samples/{sample}/suspicion.png", responses=_pictures("How likely each pixel of the mask is wrong, grey."))
+def suspicion(request: Request, session: Read, one: OneSample, size: Size = None, v: Version = None) -> Response:
+    """How likely each pixel of the current mask is wrong by the newest cross-validation: 8-bit grey, 255 = surely.
+
+    404 where none has judged this mask."""
+    raster = predicted.suspicion(session, one)
+
+    def draw() -> tuple[bytes, str]:
+        return drawing.png(drawing.picture(rasters.pixels(session, raster), size)), "image/png"
+
+    return _picture(request, raster.pixel_hash[:16], f"suspicion {raster.id}", size, v, draw)
+
+
+@router.get("/samples/{sample}/suggestion.png", responses=_pictures("The suggestion in the colours of its classes."))
+def suggestion_png(
+    request: Request, session: Read, settings: Config, one: OneSample, size: Size = None, v: Version = None
+) -> Response:
+    """The likeliest class of each pixel by the newest cross-validation's model that never saw the sample, as mask.png.
+
+    404 where none has predicted it."""
+    dataset = session.get_one(Dataset, one.dataset_id)
+
+    def draw() -> tuple[bytes, str]:
+        mask = predicted.suggestion(session, settings.home, one)
+        return drawing.png(drawing.coloured(mask, datasets.classes(session, dataset), size)), "image/png"
+
+    run = predicted.prediction_of(session, one).run_id
+    return _picture(request, f"run{run}.{dataset.class_version}", f"suggestion {one.id}", size, v, draw)
+
+
+@router.get("/samples/{sample}/suggestion.bin", responses=_pictures("The ids.", "application/octet-stream"))
+def suggestion_bin(request: Request, session: Read, settings: Config, one: OneSample, v: Version = None) -> Response:
+    """The class ids of the suggestion, as mask.bin."""
+    run = f"run{predicted.prediction_of(session, one).run_id}"
+    return _ids(request, f'"{run}"', v == run, lambda: predicted.suggestion(session, settings.home, one))
 
 
 @router.get("/samples/{sample}/overlay.png", responses=_pictures("The image under its mask."))
@@ -172,6 +199,24 @@ def _image_of(session: Session, sample: Sample) -> Raster:
 def _mask_of(session: Session, revision: Revision) -> tuple[Raster, Dataset]:
     sample = session.get_one(Sample, revision.sample_id)
     return session.get_one(Raster, revision.mask_id), session.get_one(Dataset, sample.dataset_id)
+
+
+def _ids(request: Request, tag: str, for_good: bool, read: Callable[[], Mask]) -> Response:
+    """A mask as plain ids, what it is in headers; ``read`` only where the browser hasn't got it."""
+    headers = _caching(tag, for_good) | {"Vary": "Accept-Encoding"}
+    if _unchanged(request, tag):
+        return Response(status_code=304, headers=headers)
+    mask = read()
+    headers |= {
+        "X-Mask-Dtype": mask.dtype.name,
+        "X-Mask-Width": str(mask.shape[1]),
+        "X-Mask-Height": str(mask.shape[0]),
+    }
+    data = mask.astype(mask.dtype.newbyteorder("<"), copy=False).tobytes()
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        data = gzip.compress(data, compresslevel=3, mtime=0)
+        headers["Content-Encoding"] = "gzip"
+    return Response(data, media_type="application/octet-stream", headers=headers)
 
 
 def _picture(

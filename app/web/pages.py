@@ -13,7 +13,7 @@ from app.domain.status import Status
 from app.store import browse, groups, history, imports, jobs, leases, samples, summary
 from app.store.browse import Filter
 from app.store.tables import Dataset
-from app.web import shapes
+from app.web import run_shapes, shapes
 from app.web.deps import Owner, Read
 from app.web.filters import Filters, as_query
 from app.web.templating import now, render, url, words
@@ -59,6 +59,7 @@ def overview(request: Request, session: Read, owner: Owner) -> Response:
         checks=sorted(counted["flags"].items(), key=lambda item: -item[1]),
         pixels=sum(one["pixels"] for one in counted["classes"]),
         thumbs=shapes.thumbs(session, owner, step.get("samples", [])),
+        outlook=run_shapes.outlook(session, owner),
     )
 
 

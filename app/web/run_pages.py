@@ -35,6 +35,7 @@ FIGURES = (
     ("calibration_error", "Calibration error", "How far its confidence is from being right; 0 is best."),
 )
 MAIN = ("epochs", "width", "class_balance")  # the keys that stand in the open
+WEAK = 0.4  # mean IoU below which predictions say little of single regions
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 router.include_router(comparison_pages.router)
 
@@ -47,6 +48,8 @@ def listed(
     shown = shapes.dataset(session, owner)
     if chosen := _ids(compare):
         found = [run_shapes.full(session, settings.home, _run(session, owner, id)) for id in chosen]
+        if other := next((one["id"] for one in found if one["kind"] != "train"), None):
+            raise Invalid(f"Run {other} is a search for imprecise masks; only trainings are compared.")
         return render(
             request,
             "compare_runs.html",
@@ -57,7 +60,8 @@ def listed(
             differing=_differing(found),
         )
     found = run_shapes.of_dataset(session, owner)
-    return render(request, "runs.html", active="runs", dataset=shown, runs=found)
+    outlook = run_shapes.outlook(session, owner)
+    return render(request, "runs.html", active="runs", dataset=shown, runs=found, outlook=outlook)
 
 
 @router.get("/d/{dataset}/train")
@@ -89,14 +93,16 @@ def train(
 
 @router.get("/d/{dataset}/runs/{run}")
 def one_run(request: Request, session: Read, settings: Config, owner: Owner, run: int) -> Response:
+    row = _run(session, owner, run)
     return render(
         request,
-        "run.html",
+        "crossval.html" if row.kind == "crossval" else "run.html",
         active="runs",
         dataset=shapes.dataset(session, owner),
-        run=run_shapes.full(session, settings.home, _run(session, owner, run)),
+        run=run_shapes.full(session, settings.home, row),
         figures=FIGURES,
-        others=[one for one in run_shapes.of_dataset(session, owner) if one["id"] != run and one["state"] == "done"],
+        weak=WEAK,
+        others=[one for one in run_shapes.of_dataset(session, owner) if one["id"] != run and one["miou"] is not None],
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.flows import options, runs
+from app.flows import crossval, options, runs
 from app.store import browse, datasets, jobs, samples
 from app.store import runs as rows
 from app.store.browse import Filter
@@ -17,6 +17,7 @@ from app.web import shapes
 
 Json = dict[str, Any]
 WORST = 24
+FOUND = ("folds", "predicted", "flagged", "regions", "share", "miou")
 
 
 def short(dataset: str, row: Run, job: Job) -> Json:
@@ -25,6 +26,7 @@ def short(dataset: str, row: Run, job: Job) -> Json:
     judged = result.get("test") or result.get("val")
     return {
         "id": row.id,
+        "kind": row.kind,
         "name": row.name,
         "dataset": dataset,
         "arm": row.arm,
@@ -39,6 +41,7 @@ def short(dataset: str, row: Run, job: Job) -> Json:
         "seconds": result.get("seconds"),
         "miou": judged["miou"] if judged else None,
         "judged_on": None if judged is None else "test" if result.get("test") else "val",
+        "found": {name: result[name] for name in FOUND} if row.kind == "crossval" and result else None,
     }
 
 
@@ -48,6 +51,21 @@ def of_dataset(session: Session, owner: Dataset) -> list[Json]:
 
 def of_one(session: Session, row: Run) -> Json:
     return short(datasets.by_id(session, row.dataset_id).name, row, jobs.find(session, row.job_id or 0))
+
+
+def outlook(session: Session, owner: Dataset) -> Json:
+    """What finding imprecise masks would take, in a sentence, and the last search: a run in a list, or None."""
+    ahead = crossval.outlook(session, owner)
+    minutes = ahead.seconds / 60
+    time = f"about {minutes:.0f} min" if 1 <= minutes < 90 else f"about {minutes / 60:.0f} h"
+    time = "under a minute" if minutes < 1 else time
+    by = f"as run {ahead.run} took" if ahead.run else "reckoned from the pixels, on this machine's cores alone"
+    last = next((one for one in of_dataset(session, owner) if one["kind"] == "crossval"), None)
+    about = (
+        f"Trains {ahead.folds} models of up to {ahead.epochs} epochs, and judges every mask by the one that never saw "
+        f"it: {time}, {by}."
+    )
+    return {"about": about, "last": last, "samples": ahead.samples}
 
 
 def full(session: Session, home: Path, row: Run) -> Json:
@@ -76,6 +94,7 @@ def full(session: Session, home: Path, row: Run) -> Json:
         "worst": pictured(session, owner, runs.worst(home, row.id, WORST)),
         "strips": [{"epoch": epoch, "strips": strips} for epoch, strips in sorted(said.strips.items())],
         "files": runs.files_of(home, row.id),
+        "folds": [asdict(one) for one in crossval.folds_of(home, row)] if row.kind == "crossval" else [],
         "lines": said.lines,
     }
 

@@ -47,6 +47,7 @@ def grow_trees(unlabelled: F32, practised: F32, rounds: int, seed: int) -> Trees
     if len(practised) > _MOST_ROWS:
         practised = practised[rng.choice(len(practised), _MOST_ROWS, replace=False)]
     rows = np.concatenate([unlabelled, practised])
+    rows[:, np.isnan(rows).all(axis=0)] = 0  # what nowhere could be measured, the learner can't bin
     target = np.concatenate([np.zeros(len(unlabelled)), np.ones(len(practised))])
     model = HistGradientBoostingClassifier(
         max_iter=rounds, learning_rate=0.08, max_leaf_nodes=12, min_samples_leaf=20, l2_regularization=2.0,

@@ -6,6 +6,7 @@ from app.web.api import (
     batches,
     checks,
     comparisons,
+    crossval,
     datasets,
     decisions,
     drafts,
@@ -38,6 +39,7 @@ for module in (
     exports,
     runs,
     comparisons,
+    crossval,
     jobs,
     me,
 ):

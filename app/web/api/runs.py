@@ -36,10 +36,22 @@ class RunStarted(Started):
     run: int
 
 
+class Found(BaseModel):
+    """What a cross-validation came to."""
+
+    folds: int
+    predicted: int = Field(description="Masks that were judged.")
+    flagged: int
+    regions: int = Field(description="Masks with an open region.")
+    share: float = Field(description="Estimated share of masks with an error.")
+    miou: float | None = Field(description="Mean IoU of the predictions that the masks were judged by.")
+
+
 class RunShort(BaseModel):
     """A run in a list."""
 
     id: int
+    kind: Literal["train", "crossval"]
     name: str
     dataset: str
     arm: str
@@ -58,6 +70,7 @@ class RunShort(BaseModel):
     seconds: float | None
     miou: float | None = Field(description="Mean IoU over the foreground classes, of the best epoch.")
     judged_on: Literal["test", "val"] | None
+    found: Found | None = Field(description="What a cross-validation came to, once it has ended.")
 
 
 class RunList(BaseModel):
@@ -106,6 +119,7 @@ class RunFull(RunShort):
     worst: list[WorstSample] = Field(description="Validation samples, the worst first; at the end.")
     strips: list[dict[str, Any]] = Field(description="Film strips by epoch: image, given, predicted.")
     files: list[str]
+    folds: list[dict[str, Any]] = Field(description="Of a cross-validation: fold, state, epochs, miou of each model.")
     lines: int = Field(description="Lines of the trainer so far: the `after` to follow from.")
 
 

@@ -166,6 +166,14 @@ def test_trees_tell_practised_rows_from_given_ones_or_say_nothing() -> None:
     assert grow_trees(given[:3], spoiled, 20, 0).score(spoiled).tolist() == [0] * 100
 
 
+def test_trees_do_without_what_nowhere_could_be_measured() -> None:
+    rng = np.random.default_rng(0)
+    given, spoiled = rng.normal(0, 1, (300, 2)).astype(np.float32), rng.normal(2, 1, (100, 2)).astype(np.float32)
+    given[:, 1] = spoiled[:, 1] = np.nan
+    trees = grow_trees(given, spoiled, 20, 0)
+    assert trees.score(spoiled).mean() > 0 > trees.score(given).mean()
+
+
 def test_reading_needs_two_classes_and_some_segments() -> None:
     reader = learn_to_read(np.ones((50, 3), np.float32), np.zeros(50, np.int64), 0)
     assert reader.members == ()

@@ -1,0 +1,51 @@
+"""What the newest cross-validation saw in a sample: the likeliest class of each pixel, and how suspect the mask is."""
+
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from app.domain.errors import NotFound
+from app.domain.mask import Mask, as_mask
+from app.flows.child import folder_of
+from app.store import predictions
+from app.store.tables import Prediction, Raster, Sample
+from ml import predictions as files
+
+
+class NotPredicted(NotFound):
+    """A sample that no cross-validation has predicted, or whose mask none has judged."""
+
+
+def prediction_of(session: Session, sample: Sample) -> Prediction:
+    """The sample's prediction by the newest cross-validation that has ended. Raises NotPredicted."""
+    found = predictions.newest(session, sample.id)
+    if found is None:
+        raise NotPredicted(f"{sample.key} has no prediction yet: no cross-validation has looked at it.")
+    return found
+
+
+def suggestion(session: Session, home: Path, sample: Sample) -> Mask:
+    """(H, W) class ids: each pixel's likeliest class, by a model that never saw the sample. Raises NotPredicted."""
+    run = prediction_of(session, sample).run_id
+    path = folder_of(home, run) / "predictions"
+    if not path.exists():
+        raise NotPredicted(f"The predictions of run {run} are gone; find imprecise masks again.")
+    file = _opened(path, path.stat().st_mtime_ns)
+    ids = np.array(file.classes, np.int64)
+    return as_mask(ids[file.probabilities(sample.key).argmax(axis=0)])
+
+
+def suspicion(session: Session, sample: Sample) -> Raster:
+    """An 8-bit raster: how likely each pixel of the current mask is wrong (255: surely). Raises NotPredicted."""
+    found = prediction_of(session, sample)
+    if found.suspicion_id is None or found.revision_id != sample.current_id:
+        raise NotPredicted(f"The mask of {sample.key} has changed since it was judged; find imprecise masks again.")
+    return session.get_one(Raster, found.suspicion_id)
+
+
+@lru_cache(maxsize=4)
+def _opened(path: Path, _changed: int) -> files.Predictions:
+    """The file was verified when it was judged by; reading its index for every picture would take longer than it."""
+    return files.read(path, verify=False)

@@ -1,0 +1,198 @@
+"""A cross-validation on a tiny set, by the real trainer and detector: who judged what, what is told, what is kept."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlalchemy import delete, func, select
+
+from app.domain.actor import person
+from app.domain.folds import SawIt
+from app.flows import child, crossval, demo, imprecise, ingest, inspect, predicted, review
+from app.flows.progress import Cancelled, quiet
+from app.flows.review import Selection
+from app.flows.snapshot import CantTrain
+from app.store import datasets, flags, predictions, rasters, regions, runs, samples
+from app.store.db import Database, open_database
+from app.store.decisions import Wish
+from app.store.tables import Flag, Prediction, Raster, Region, Sample, Score
+from tests.sets import every_sample
+
+ADA = person("ada")
+TINY = {"epochs": 1, "width": 4, "depth": 1, "threads": 1, "augment": [], "precision": "fp32", "layout": "contiguous"}
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder in which run 1, a cross-validation of two folds, has ended; sample 0 was excluded before."""
+    home = tmp_path_factory.mktemp("home")
+    db = open_database(home / "remask.sqlite")
+    demo.run(db, home, "demo", ADA, count=40)
+    review.decide(db, "demo", Selection(keys=["training_set/00000"]), Wish("exclude"), ADA)
+    run = crossval.request(db, "demo", ADA, folds=2, keys=TINY | {"compile": "off"})
+    crossval.run(db, home, run.id)
+    with db.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    db.close()
+    return home
+
+
+@pytest.fixture
+def home(ended: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(ended, tmp_path / "home"))
+
+
+@pytest.fixture
+def judged(home: Path) -> Iterator[Database]:
+    database = open_database(home / "remask.sqlite")
+    yield database
+    database.close()
+
+
+def labelled(db: Database) -> dict[str, Sample]:
+    with db.read() as session:
+        found = every_sample(session, datasets.find(session, "demo").id)
+        return {one.key: one for one in found if one.current_id is not None and not one.excluded}
+
+
+def test_every_labelled_mask_is_judged_by_a_model_that_never_saw_it(judged: Database, home: Path) -> None:
+    wanted = labelled(judged)
+    learned = [
+        set(json.loads((child.folder_of(home, 1) / f"fold_{fold}" / "splits.json").read_text())) for fold in (0, 1)
+    ]
+    with judged.read() as session:
+        rows = {one.sample_id: one for one in session.scalars(select(Prediction))}
+        scores = list(session.scalars(select(Score).where(Score.check == "imprecise_mask")))
+        result = runs.find(session, 1).result
+    assert set(rows) == {one.id for one in wanted.values()}
+    for key, sample in wanted.items():
+        row = rows[sample.id]
+        assert key not in learned[row.fold]
+        assert row.revision_id == sample.current_id
+        assert row.probability is not None and 0 <= row.probability <= 1
+    assert {(one.sample_id, one.run_id, one.fold, one.revision_id) for one in scores} == {
+        (id, 1, row.fold, row.revision_id) for id, row in rows.items()
+    }
+    assert result is not None
+    assert (result["folds"], result["predicted"]) == (2, len(wanted))
+    assert 0 <= result["miou"] <= 1
+    assert result["flagged"] == sum(one.value >= 0.5 for one in scores)
+
+
+def test_flags_are_told_by_their_worst_region(judged: Database) -> None:
+    with judged.read() as session:
+        dataset = datasets.find(session, "demo").id
+        told = flags.open_flags(session, dataset, "imprecise_mask")
+        worst = regions.worst_of_run(session, 1)
+        listed = datasets.classes(session, datasets.by_id(session, dataset))
+    assert all(flag.score >= 0.5 and flag.version == imprecise.VERSION for flag, _ in told)
+    for flag, sample in told:
+        region = worst.get(sample.id)
+        if region is None:
+            continue
+        assert f"{region.pixels:,} pixel" in flag.reason or "whole mask" in flag.reason or "unlike" in flag.reason
+        named = [listed.by_id(id) for id in (region.from_class, region.to_class) if id is not None]
+        assert not named or any(one is not None and one.name in flag.reason for one in named)
+
+
+def test_the_heat_map_has_the_masks_size_and_regions_lie_in_it(judged: Database) -> None:
+    with judged.read() as session:
+        for prediction in session.scalars(select(Prediction).limit(5)):
+            assert prediction.suspicion_id is not None
+            heat = rasters.pixels(session, session.get_one(Raster, prediction.suspicion_id))
+            assert heat.shape == (64, 128)
+            assert heat.dtype == np.uint8
+            assert predictions.newest(session, prediction.sample_id) is prediction
+        for region in session.scalars(select(Region).limit(20)):
+            inside = regions.pixels_of(session, region)
+            rows, columns = np.nonzero(inside)
+            assert int(inside.sum()) == region.pixels
+            assert (columns.min(), rows.min()) == (region.x, region.y)
+
+
+def test_the_suggestion_is_the_models_likeliest_class(judged: Database, home: Path) -> None:
+    sample = next(iter(labelled(judged).values()))
+    with judged.read() as session:
+        suggested = predicted.suggestion(session, home, sample)
+        ids = {one.id for one in datasets.classes(session, datasets.find(session, "demo")).classes}
+    assert suggested.shape == (64, 128)
+    assert set(np.unique(suggested).tolist()) <= ids
+    with judged.read() as session, pytest.raises(predicted.NotPredicted, match="no cross-validation has looked"):
+        predicted.suggestion(session, home, samples.by_key(session, sample.dataset_id, "test_set/00000"))
+
+
+def test_checks_leave_alone_what_the_models_said(judged: Database) -> None:
+    with judged.read() as session:
+        before = dict(session.execute(select(Score.sample_id, Score.value).where(Score.run_id == 1)).all())
+    inspect.run(judged, "demo", ["imprecise_mask"])
+    with judged.read() as session:
+        scores = list(session.scalars(select(Score).where(Score.check == "imprecise_mask")))
+    assert {one.sample_id: one.value for one in scores if one.run_id == 1} == before
+    excluded = [one for one in scores if one.run_id is None]
+    assert len(excluded) == 1  # no model judged the sample that was excluded
+
+
+def everything(db: Database) -> tuple[object, ...]:
+    """All that a judging wrote."""
+    with db.read() as session:
+        columns = (Region.sample_id, Region.reason, Region.rle, Region.probability, Region.state)
+        told = sorted(tuple(row) for row in session.execute(select(*columns)))
+        scores = sorted(tuple(row) for row in session.execute(select(Score.sample_id, Score.value)))
+        return told, scores, session.scalar(select(func.count()).select_from(Prediction))
+
+
+def test_an_interrupted_judging_tells_nothing_and_is_made_anew(judged: Database, home: Path) -> None:
+    before = everything(judged)
+    with judged.write() as session:
+        for table in (Score, Flag, Region, Prediction):
+            session.execute(delete(table))
+        run = runs.find(session, 1)
+        run.result = None
+        snapshot = runs.find_snapshot(session, run.snapshot_id or 0)
+    steps: list[int] = []
+
+    def stop(_done: int, _total: int, message: str) -> None:
+        steps.append(message == "judging masks")
+        if sum(steps) > 5:
+            raise Cancelled
+
+    sample = next(iter(labelled(judged).values()))
+    with pytest.raises(Cancelled):
+        imprecise.judge(judged, home, 1, snapshot, 0.0, stop)
+    with judged.read() as session:
+        assert session.scalars(select(Score)).all() == []
+        assert regions.of_sample(session, sample) == []
+        assert predictions.newest(session, sample.id) is None
+    imprecise.judge(judged, home, 1, snapshot, 0.0, quiet)
+    assert everything(judged) == before
+
+
+def test_duplicates_found_since_the_set_was_frozen_are_not_judged_by_each_other(judged: Database, home: Path) -> None:
+    with judged.write() as session:
+        folds = {one.sample_id: one.fold for one in session.scalars(select(Prediction))}
+        first = next(id for id, fold in folds.items() if fold == 0)
+        other = next(id for id, fold in folds.items() if fold == 1 and samples.find(session, id).split == "train")
+        samples.set_content_groups(session, {first: 999, other: 999})
+        snapshot = runs.find_snapshot(session, runs.find(session, 1).snapshot_id or 0)
+    with pytest.raises(SawIt, match="which shows the same as"):
+        imprecise.judge(judged, home, 1, snapshot, 0.0, quiet)
+
+
+@pytest.mark.parametrize(
+    ("folds", "keys", "sentence"),
+    [(1, {}, "2 to 20 folds"), (21, {}, "2 to 20 folds"), (5, {"widht": 8}, "width"), (5, {"epochs": 0}, "epochs")],
+)
+def test_what_it_cannot_be_told_is_a_sentence(
+    db: Database, npz: Path, folds: int, keys: dict[str, object], sentence: str
+) -> None:
+    ingest.run(db, npz, "mars", ADA)
+    with pytest.raises(CantTrain, match=sentence):
+        crossval.request(db, "mars", ADA, folds=folds, keys=keys)
+
+
+@pytest.mark.parametrize(("count", "epochs"), [(10, 40), (468, 17), (100_000, 8)])
+def test_larger_sets_need_fewer_epochs(count: int, epochs: int) -> None:
+    assert crossval.suited(count)["epochs"] == epochs
