@@ -47,6 +47,14 @@ def _head(results: Mapping[str, Any]) -> str:
             f"A true difference has to be about {_points(median(reaches))} points to be told from none four times in "
             "five; what lies below that can't be seen here."
         )
+    luck = results["luck"]
+    if luck is None:
+        lines.append("Nothing was trained with two seeds, so nobody knows what luck does here: no difference is bold.")
+    else:
+        lines.append(
+            f"The seed alone moves the test mean IoU by {_points(luck['deviation'])} points (standard deviation, "
+            f"{luck['freedom']} degrees of freedom); the intervals of what was trained once are widened by that."
+        )
     base = next((row for row in results["experiments"] if row["name"] == "baseline"), None)
     if base is not None and len(base["seeds"]) > 1:
         each = ", ".join(_percent(value) for value in base["test"]["by_seed"])

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from app.domain.bootstrap import Estimate, paired
 from app.domain.experiments import BASELINE, Experiment
+from app.domain.seeds import Luck, pooled
 from app.flows import experiment_data
 from app.flows.child import EVENTS
 from app.flows.runs import headline
@@ -50,12 +51,14 @@ def gather(out: Path, experiments: Sequence[Experiment], folder_of: FolderOf) ->
             folders = [folder_of(out, one.name, seed) for seed in common]
             others = [folder_of(out, one.against, seed) for seed in common]
             rows.append(_row(one, common, folders, others, clean.targets, roles))
+    luck = _lend_luck(rows)
     first = _started(out, folder_of, seeds[BASELINE])
     return {
         "data": _data(clean, experiment_data.facts_of(out / "data")),
         "machine": _machine(first),
         "config": first.get("config", {}),
         "experiments": rows,
+        "luck": None if luck is None else asdict(luck),
         "seconds": round(sum(row["seconds"] * len(row["seeds"]) for row in rows)),
     }
 
@@ -100,6 +103,27 @@ def _row(
     if pseudo.exists():
         row["pseudo"] = _json(pseudo)
     return row
+
+
+def _lend_luck(rows: Sequence[dict[str, Any]]) -> Luck | None:
+    """Widen the intervals of what was trained once by what seeds did to what was repeated; that of the test mean IoU.
+
+    Without anything repeated, nothing that was trained once is clear.
+    """
+    lucks = {}
+    for split, inner in (("val", None), ("test", "on_foreground"), ("test", None)):
+        every = [(row, row[split] if inner is None else row[split].get(inner, {})) for row in rows]
+        known = [(row, figures) for row, figures in every if figures.get("difference") is not None]
+        luck = lucks[split, inner] = pooled(figures["by_seed"] for _, figures in known)
+        for row, figures in known:
+            if len(row["seeds"]) > 1 or row["against"] == row["name"]:
+                continue
+            if luck is not None:
+                low, high = figures["low"], figures["high"]
+                figures["low"], figures["high"] = luck.widened(figures["difference"], low, high)
+                figures["smallest"] *= (figures["high"] - figures["low"]) / (high - low) if high > low else 1
+            figures["clear"] = luck is not None and not figures["low"] <= 0 <= figures["high"]
+    return lucks["test", None]
 
 
 def _side(folders: Sequence[Path], split: str) -> _Side:

@@ -31,6 +31,7 @@ def results(*rows: dict[str, Any], background: bool = False) -> dict[str, Any]:
         "asked": {"dataset": "mars"},
         "experiments": list(rows),
         "seconds": 600,
+        "luck": None,
         "left": {"given_masks": "no mask was changed"},
         "failed": {"marsseg, seed 0": "The memory is not enough."},
     }
@@ -86,6 +87,12 @@ def test_seeds_and_what_cannot_be_measured() -> None:
     assert "| not measurable |" in text
     assert "sure of 50.0 % of the hidden pixels." in text
     assert "about 3.0 points" in text
+
+
+def test_what_seeds_do_is_told() -> None:
+    assert "no difference is bold" in markdown(results(row("baseline")))
+    told = markdown(results(row("baseline")) | {"luck": {"deviation": 0.012, "freedom": 4}})
+    assert "by 1.2 points (standard deviation, 4 degrees of freedom)" in told
 
 
 def test_nothing_trained_yet_is_still_a_page() -> None:
