@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import typer
 
-from app.cli import compare, console, data, experiments, review, server, training
+from app.cli import compare, console, cvat, data, experiments, review, server, training
 from app.domain.errors import RemaskError
 from app.store.faults import trouble
 
@@ -31,9 +31,19 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "crossval": training.crossval_,
     "compare": compare.compare_,
     "experiments": experiments.experiments_,
+    "cvat push": cvat.push,
+    "cvat pull": cvat.pull,
+    "cvat list": cvat.list_,
+    "cvat test": cvat.test,
+    "cvat answer": cvat.answer,
+    "cvat close": cvat.close,
+    "cvat annotate": cvat.annotate,
 }
+with_cvat = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Have masks fixed in CVAT.")
+app.add_typer(with_cvat, name="cvat")
 for name, command in COMMANDS.items():
-    app.command(name)(command)
+    group, _, last = name.rpartition(" ")
+    (with_cvat if group else app).command(last)(command)
 
 
 def main() -> None:
