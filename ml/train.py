@@ -1,11 +1,11 @@
 """Trains a network on a snapshot: ``python -m ml.train SNAPSHOT --out DIR [--config FILE] [--set KEY=VALUE]``.
 
-The same file runs on one CPU core, on one GPU, and under ``torchrun`` on several. It prints JSON lines (start, warning,
-rate, epoch, samples, end, error) and writes into DIR: ``config.json`` (resolved), ``checkpoint.pt`` (to go on from),
-``model.pt`` (the best so far, to use), ``samples/``, and in the end ``result.json``, ``val_samples.json`` and
-``test_samples.json``. Started again with the same arguments it goes on where it was, after ``kill -9`` too, to the same
-weights: what is random in an epoch follows from the seed, the epoch and the process alone. SIGTERM or a file ``cancel``
-in DIR stops it after the batch at hand. Exit status: 0 done, 2 refused, 3 broken off, 4 cancelled.
+The same file runs on one CPU core, on one GPU, and under ``torchrun`` on several. It prints JSON lines (start with the
+epochs before it, warning, rate, epoch, samples, end, error) and writes into DIR: ``config.json`` (resolved),
+``checkpoint.pt`` (to go on from), ``model.pt`` (the best so far), ``samples/``, and in the end ``result.json``,
+``val_samples.json`` and ``test_samples.json``. Started again alike it goes on where it was, after ``kill -9`` too, to
+the same weights: what is random in an epoch follows from seed, epoch and process. SIGTERM or a file ``cancel`` stops
+it. Exit status: 0 done, 2 refused, 3 broken off, 4 cancelled.
 """
 
 import argparse
@@ -105,6 +105,7 @@ class Run:
             measured=self.measured,
             epoch=self.epoch,
             config=self.config.as_json(),
+            history=list(self.history),
         )
 
     def _prepare(self) -> None:

@@ -126,8 +126,18 @@ function paceOf({ epoch, images_per_second, seconds }) {
   pace({ images_per_second, eta_seconds: seconds * (run.config.epochs - epoch - 1) });
 }
 
+function add(event) {
+  const entry = { ...event, ...event.val };
+  run.history = [...run.history.filter((one) => one.epoch !== event.epoch), entry].sort((a, b) => a.epoch - b.epoch);
+}
+
 const HEARD = {
-  start: (event) => ($("#told").textContent = `Training on ${event.device}, ${number(event.parameters)} parameters.`),
+  start: (event) => {
+    $("#told").textContent = `Training on ${event.device}, ${number(event.parameters)} parameters.`;
+    // Epochs that a kill swallowed.
+    for (const one of event.history ?? []) if (!run.history.some(({ epoch }) => epoch === one.epoch)) add(one);
+    if (run.history.length) curves();
+  },
   rate: pace,
   warning: (event) => toast(event.message),
   samples: ({ epoch, strips: shown }) => {
@@ -136,8 +146,7 @@ const HEARD = {
   },
   epoch: (event) => {
     const { val, epoch } = event;
-    const entry = { ...event, ...val };
-    run.history = [...run.history.filter((one) => one.epoch !== epoch), entry].sort((a, b) => a.epoch - b.epoch);
+    add(event);
     figures = { ...val, classes: Object.entries(val.classes).map(([name, one]) => ({ name, ...one })) };
     confusion = val.confusion;
     $("#told").textContent = `Epoch ${epoch + 1} of ${run.total || run.config.epochs}, mean IoU ${val.miou === null ? "not measurable" : percent(val.miou)}.`;

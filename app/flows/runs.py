@@ -80,16 +80,19 @@ class Told:
 def told(home: Path, run_id: int) -> Told:
     """What the trainer said, each epoch once: after a restart it goes on from its checkpoint and repeats some.
 
-    An epoch that ended just as the worker was killed is missing until the result is there.
+    A start tells the epochs before it as well: lines that a kill swallowed are in there.
     """
     tail = Tail.of(home, run_id)
     said = [event for _, event in tail.read() if "fold" not in event]  # the models of folds have no curves
     last = {event["event"]: event for event in said}
-    epochs = {event["epoch"]: event for event in said if event["event"] == "epoch"}
+    start = dict(last.get("start", {}))
+    epochs = {one["epoch"]: one for one in start.pop("history", ())}
+    start.pop("config", None)
+    epochs |= {event["epoch"]: event for event in said if event["event"] == "epoch"}
     epochs |= {event["epoch"]: event for event in _json(home, run_id, "result.json", {}).get("history", ())}
     return Told(
         lines=tail.line,
-        start=last.get("start"),
+        start=start or None,
         rate=last.get("rate"),
         warnings=list(dict.fromkeys(event["message"] for event in said if event["event"] == "warning")),
         epochs=[epochs[epoch] for epoch in sorted(epochs)],

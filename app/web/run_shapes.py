@@ -85,7 +85,7 @@ def full(session: Session, home: Path, row: Run) -> Json:
         "config": config,
         "changed": options.changed(config),
         "snapshot": snapshot and {"id": snapshot.id, "hash": snapshot.hash, "counts": snapshot.counts},
-        "start": said.start and {name: value for name, value in said.start.items() if name != "config"},
+        "start": said.start,
         "rate": said.rate,
         "warnings": said.warnings,
         "history": runs.curve(said.epochs),
