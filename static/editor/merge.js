@@ -40,10 +40,12 @@ export async function openMerge({ dataset, sample, mine, page, masks, host }) {
         else if (ids.base[i] === becomes) counts.theirs += 1;
       }
     }
+    if (ids.base && !counts.mine && !counts.theirs) return "both";
     return counts.mine > counts.theirs ? "mine" : "theirs";
   }
 
-  const take = new Map(found.regions.slice(0, SHOWN).map((one) => [one.number, changedBy(one)]));
+  const by = new Map(found.regions.slice(0, SHOWN).map((one) => [one.number, changedBy(one)]));
+  const take = new Map([...by].map(([region, side]) => [region, side === "mine" ? "mine" : "theirs"]));
   let rest = "theirs";
   let marked = null;
 
@@ -99,7 +101,7 @@ export async function openMerge({ dataset, sample, mine, page, masks, host }) {
     } }, side === "mine" ? "Mine" : "Theirs")));
   const row = (one) => el("li", { tabindex: 0, onpointerenter: () => mark(one), onfocusin: () => mark(one), onclick: (event) => event.target.closest("button") || zoomTo(one) },
     el("span", { class: "pairing" }, ...named(one.was), el("span", { class: "muted" }, "or"), ...named(one.becomes)),
-    el("span", { class: "muted" }, `${number(one.pixels)} px`),
+    el("span", { class: "muted" }, by.get(one.number) === "both" ? `both changed it · ${number(one.pixels)} px` : `${number(one.pixels)} px`),
     choice(`Region ${one.number}`, take.get(one.number), (side) => take.set(one.number, side)));
   const more = found.total - take.size;
   $("#merge-regions").replaceChildren(...found.regions.slice(0, SHOWN).map(row),

@@ -32,6 +32,7 @@ export function mountPanel(desk, classes, operate) {
     shape.setAttribute("aria-pressed", String(desk.settings.round));
     $("span", shape).textContent = desk.settings.round ? "Round" : "Square";
     $("rect", shape).setAttribute("rx", desk.settings.round ? 5 : 0);
+    $("#class-ops-name").textContent = `All ${classes.find((one) => one.id === desk.active)?.name ?? desk.active}`;
     for (const chip of $$("#palette .chip")) {
       const here = Number(chip.dataset.id) === desk.active;
       $(".pick", chip).setAttribute("aria-pressed", String(here));
