@@ -5,6 +5,10 @@ import json
 import os
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,11 +16,18 @@ from pydantic import SecretStr
 
 from app.cvat import client, wire
 from app.cvat.connection import JSON, Connection
+from app.cvat.failures import Answer
 from app.cvat.probe import probe
 from app.cvat.servers import Server
 from app.cvat.shapes import compose, ellipse_rule
 from app.domain.mask import Mask
+from app.flows.cvat_link import Connect
+from app.settings import Settings
+from app.store.db import Database
 from tests.cvat.journey import CLASSES, Batch, pull, push
+from tests.cvat.killed import Killed
+from tests.cvat.standin import running
+from tests.cvat.trip import Trip, masks_of, set_up, settings_for
 
 URL = os.environ.get("CVAT_TEST_URL")
 
@@ -73,3 +84,81 @@ def test_push_edit_pull(connection: Connection, batch: Batch, whole: int) -> Non
     assert drawn.ellipses == 1 and 300 < int(drawn.painted.sum()) < 700
     assert [list(job.frames) for job in client.jobs_of(connection, batch.task)] == [[0, 1], [2]]
     assert client.frame_bytes(connection, batch.task, frame.number).startswith(b"\x89PNG")
+
+
+@dataclass
+class RealTrip(Trip):
+    """The flows' trip with the real server in the stand-in's place."""
+
+    real: Connection | None = None
+
+    @property
+    def connect(self) -> Connect:
+        @contextmanager
+        def connect(_settings: Settings, _name: str | None) -> Iterator[Connection]:
+            assert self.real is not None
+            yield self.real
+
+        return connect
+
+    def finish(self, assignee: str | None = None) -> None:
+        assert self.real is not None and assignee is None
+        for job in client.jobs_of(self.real, self.batch(1).task_id or 0):
+            self.call("PATCH", f"/api/jobs/{job.id}", {"state": "completed"})
+
+
+@pytest.fixture
+def trip(connection: Connection, tmp_path: Path, db: Database) -> Iterator[RealTrip]:
+    dataset = f"test-{uuid.uuid4().hex[:12]}"
+    set_up(db, tmp_path / "set", masks_of(), ["b/new"], dataset=dataset)
+    with running() as standin:  # never asked; what a Trip has
+        settings = settings_for(tmp_path / "data", connection.server.url)
+        yield RealTrip(db, settings, standin, dataset, connection)
+    for project in client.find_projects(connection, f"Remask {dataset}"):
+        connection.call("DELETE", f"/api/projects/{project.id}")
+
+
+def test_the_flows_trip(trip: RealTrip) -> None:
+    batch = trip.pushed()
+    trip.draw(batch, "a/höhe 0", trip.labels(batch)[2])
+    trip.draw(batch, "b/new", trip.labels(batch)[1])
+    trip.finish()
+    pull = trip.pull(batch)
+    assert pull.counts == {"changed": 2, "unchanged": 4}
+    assert trip.statuses() == {**dict.fromkeys(masks_of(), "accepted"), "a/höhe 0": "corrected", "b/new": "corrected"}
+    for key, mask in masks_of().items():
+        assert np.array_equal(trip.mask(key), mask) == (key != "a/höhe 0")
+    assert (trip.mask("a/höhe 0")[1:3, 1:3] == 2).all()
+    assert trip.pull(batch).counts == {"unchanged": 6}
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_the_flows_trip_killed_at_every_call(trip: RealTrip, after: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One push, ended at its first call, then at its second, and so on, each time begun again."""
+    (batch,) = trip.plan()
+    plain = trip.real.call if trip.real is not None else None
+    assert plain is not None and trip.real is not None
+    for nth in range(1, 200):
+        left = [nth]
+
+        def call(*args: Any, left: list[int] = left, **more: Any) -> Answer:
+            left[0] -= 1
+            if left[0] == 0 and not after:
+                raise Killed
+            answer = plain(*args, **more)
+            if left[0] == 0:
+                raise Killed
+            return answer
+
+        monkeypatch.setattr(trip.real, "call", call)
+        try:
+            trip.push(batch)
+        except Killed:
+            continue
+        break
+    monkeypatch.setattr(trip.real, "call", plain)
+    batch = trip.batch(batch.id)
+    assert batch.state == "at_cvat" and batch.project_id is not None
+    assert [one.id for one in client.find_tasks(trip.real, batch.project_id, batch.name)] == [batch.task_id]
+    trip.finish()
+    assert trip.pull(batch).counts == {"unchanged": 5, "skipped": 1}

@@ -39,6 +39,7 @@ class Trip:
     db: Database
     settings: Settings
     standin: Standin
+    dataset: str = DATASET
 
     @property
     def connect(self) -> Connect:
@@ -55,7 +56,7 @@ class Trip:
 
     def plan(self, options: Options = SMALL, ids: Sequence[int] = ()) -> list[CvatBatch]:
         chosen = Selection(ids=ids) if ids else Selection(filter=Filter())
-        return cvat_batches.plan(self.db, self.settings, DATASET, chosen, ADA, "lab", options).batches
+        return cvat_batches.plan(self.db, self.settings, self.dataset, chosen, ADA, "lab", options).batches
 
     def push(self, batch: CvatBatch) -> None:
         cvat_push.run(self.db, self.settings, batch.id, connect=self.connect)
@@ -181,7 +182,12 @@ def made(folder: Path) -> Path:
 
 
 def set_up(
-    db: Database, folder: Path, held: dict[str, Mask], unlabelled: Sequence[str] = (), listed: ClassList = CLASSES
+    db: Database,
+    folder: Path,
+    held: dict[str, Mask],
+    unlabelled: Sequence[str] = (),
+    listed: ClassList = CLASSES,
+    dataset: str = DATASET,
 ) -> None:
     """A dataset of these masks, pictures beside them; ``unlabelled`` keys have none."""
     rng = np.random.default_rng(4)
@@ -192,5 +198,5 @@ def set_up(
                 path = folder / kind / f"{key}.png"
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(encode_png(pixels))
-    ingest.run(db, folder, DATASET, ADA)
-    classes.put(db, DATASET, listed, ADA)
+    ingest.run(db, folder, dataset, ADA)
+    classes.put(db, dataset, listed, ADA)
