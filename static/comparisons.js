@@ -2,7 +2,7 @@
 
 import { post } from "./api.js";
 import { active } from "./jobs.js";
-import { lasting, near } from "./pace.js";
+import { lasting, near, tried } from "./pace.js";
 import { $, $$, data, fail, number } from "./ui.js";
 
 const { dataset, arms, presets, keys, paces } = data();
@@ -30,6 +30,7 @@ function show() {
 }
 form.addEventListener("input", show);
 show();
+tried(dataset, paces).then(show, () => {}); // without it the form says how many trainings there will be
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();

@@ -4,7 +4,7 @@
 import { get, post } from "./api.js";
 import { $, el, fail, number, plural, toast, words } from "./ui.js";
 
-const NAMES = { import: "Import", check: "Checks", export: "Export", demo: "Demo set", train: "Training", crossval: "Imprecise masks", compare: "Comparison", onnx: "ONNX" };
+const NAMES = { import: "Import", check: "Checks", export: "Export", demo: "Demo set", train: "Training", crossval: "Imprecise masks", compare: "Comparison", onnx: "ONNX", estimate: "Trial" };
 const jobs = new Map();
 const started = new Map();
 let stream = null;

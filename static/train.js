@@ -1,7 +1,7 @@
 // The form of a training: presets fill keys in, only what differs from the preset is sent.
 
 import { post } from "./api.js";
-import { lasting, near } from "./pace.js";
+import { lasting, near, tried } from "./pace.js";
 import { $, $$, data, fail } from "./ui.js";
 
 const { dataset, presets, keys, paces } = data();
@@ -47,10 +47,12 @@ function estimate() {
   const pace = near(paces, told);
   $("#estimate").textContent = pace
     ? `About ${lasting(pace.seconds * told.epochs)} at most, judging by ${pace.by}; it stops earlier where nothing improves.`
-    : "How long it takes is known after the first epoch.";
+    : waiting;
 }
 form.addEventListener("input", estimate);
+let waiting = "Trying how long it takes on this machine…";
 estimate();
+tried(dataset, paces).catch(() => (waiting = "How long it takes is known after the first epoch.")).then(estimate);
 
 // A field that is out of bounds may be in a folded section: unfold it, so that the browser can point at it.
 form.addEventListener("invalid", (event) => {

@@ -190,7 +190,7 @@ def _json(home: Path, run_id: int, name: str, otherwise: Any) -> Any:
 
 
 def paces(session: Session, home: Path, dataset_id: int) -> list[dict[str, Any]]:
-    """How long an epoch took in earlier runs of the data set, the newest first."""
+    """How long an epoch took in earlier runs of the data set, the newest first; then in the last trial (run None)."""
     found: list[dict[str, Any]] = []
     for run in runs.of_dataset(session, dataset_id):
         said = told(home, run.id)
@@ -200,7 +200,8 @@ def paces(session: Session, home: Path, dataset_id: int) -> list[dict[str, Any]]
             found.append({"run": run.id, "seconds": median(one["seconds"] for one in said.epochs), **shown})
         if len(found) == PACES:
             break
-    return found
+    trial = jobs.last_done(session, dataset_id, "estimate")
+    return [*found, trial.result] if trial is not None and trial.result else found
 
 
 def standing(run: Run, job: Job) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from app.domain.actor import person
 from app.domain.classes import parse_classes
 from app.domain.errors import RemaskError
-from app.flows import compare, crossval, cvat_pull, cvat_push, demo, export, ingest, inspect, runs, train
+from app.flows import compare, crossval, cvat_pull, cvat_push, demo, estimate, export, ingest, inspect, runs, train
 from app.flows.progress import Cancelled, Progress
 from app.settings import Settings
 from app.store.db import Database
@@ -73,6 +73,10 @@ def run_crossval(db: Database, settings: Settings, _dataset: str | None, args: R
     return {"run": args["run"], "flagged": result["flagged"]}
 
 
+def run_estimate(db: Database, settings: Settings, dataset: str | None, _args: Result, progress: Progress) -> Result:
+    return estimate.run(db, settings.home, dataset or "", progress)
+
+
 def run_onnx(db: Database, settings: Settings, _dataset: str | None, args: Result, progress: Progress) -> Result:
     return {"run": args["run"], "file": runs.write_onnx(db, settings.home, args["run"], progress)}
 
@@ -93,6 +97,7 @@ FLOWS: dict[str, Callable[[Database, Settings, str | None, Result, Progress], Re
     "train": run_train,
     "crossval": run_crossval,
     "compare": run_compare,
+    "estimate": run_estimate,
     "onnx": run_onnx,
     "cvat_push": run_cvat_push,
     "cvat_pull": run_cvat_pull,

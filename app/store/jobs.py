@@ -102,6 +102,12 @@ def oldest_queued(session: Session) -> datetime | None:
     return session.scalar(select(func.min(Job.created_at)).where(Job.state == "queued"))
 
 
+def last_done(session: Session, dataset_id: int, kind: str) -> Job | None:
+    """The newest job of a kind that came to its end."""
+    query = select(Job).where(Job.dataset_id == dataset_id, Job.kind == kind, Job.state == "done")
+    return session.scalar(query.order_by(Job.id.desc()).limit(1))
+
+
 def recent(session: Session, dataset_id: int | None = None, limit: int = 50) -> list[Job]:
     """Jobs under way first, then the newest."""
     query = select(Job).order_by(Job.state.in_(ENDED), Job.id.desc()).limit(limit)

@@ -96,6 +96,7 @@ def ask(db: Database, **wish: Any) -> int:
     return compare.request(db, "demo", ADA, keys=TINY, **wish).id
 
 
+@pytest.mark.one_database
 def test_networks_are_trained_and_judged(db: Database, home: Path) -> None:
     result = compare.run(db, home, ask(db, seeds=1))
     with db.read() as session:

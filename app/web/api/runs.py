@@ -8,7 +8,7 @@ from fastapi.responses import FileResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, Field
 
-from app.flows import runs, train
+from app.flows import estimate, runs, train
 from app.store import datasets
 from app.store import runs as rows
 from app.store.tables import Run
@@ -149,7 +149,7 @@ class TrainingOptions(BaseModel):
         description="key, group, type, default, value (suggested), bounds, choices, help."
     )
     reasons: list[str] = Field(description="Why suggested values differ from the defaults.")
-    paces: list[dict[str, Any]] = Field(description="Seconds an epoch took in earlier runs here.")
+    paces: list[dict[str, Any]] = Field(description="Seconds an epoch took in earlier runs here; run null: in a trial.")
 
 
 def _there(db: Db, run: Id) -> int:
@@ -170,6 +170,12 @@ Position = Annotated[int, Query(ge=0, le=65_535, description="Position in the co
 def training_options(session: Read, settings: Config, owner: Owner) -> TrainingOptions:
     """Presets, arms and every key with its bounds, and a value for it that suits this data set."""
     return TrainingOptions(**run_shapes.training(session, settings.home, owner))
+
+
+@router.post("/datasets/{dataset}/training-estimate", status_code=status.HTTP_202_ACCEPTED)
+def start_estimate(db: Db, dataset: DatasetName) -> Started:
+    """Try how long an epoch takes here, on made pictures of this data set's size; then it is among the `paces`."""
+    return Started(job=estimate.request(db, dataset).id)
 
 
 @router.post("/datasets/{dataset}/runs", status_code=status.HTTP_202_ACCEPTED)
