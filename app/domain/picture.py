@@ -13,6 +13,8 @@ from app.domain.errors import Invalid
 # Refused before a single pixel is decoded; about 1 GiB as RGB.
 MAX_PIXELS = 350_000_000
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # Pillow warns there and refuses at twice that
+# What is read, whatever a file's name says. Pillow knows dozens more; some of them start other programs.
+READ = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF")
 Pixels = npt.NDArray[np.generic]
 
 
@@ -50,7 +52,7 @@ def open_image(data: bytes) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            image = Image.open(io.BytesIO(data))
+            image = Image.open(io.BytesIO(data), formats=READ)
     except UnidentifiedImageError:
         raise BadPicture("not an image that can be read") from None
     except Image.DecompressionBombError:
