@@ -59,11 +59,17 @@ function* around(doc, i) {
   if (i < width * (height - 1)) yield i + width;
 }
 
-const edge = (doc, wanted, neighbour) => everywhere(doc, (i) => {
-  if (!wanted(doc.ids[i])) return false;
-  for (const j of around(doc, i)) if (neighbour(doc.ids[j])) return true;
-  return false;
-});
+// The pixels on this side of the class's rim (``own``), or on the other.
+function rimOf(doc, id, own) {
+  const { ids, width, height } = doc;
+  const last = width * (height - 1);
+  const across = (j) => (ids[j] === id) !== own;
+  return everywhere(doc, (i) => {
+    if ((ids[i] === id) !== own) return false;
+    const x = i % width;
+    return (x > 0 && across(i - 1)) || (x < width - 1 && across(i + 1)) || (i >= width && across(i - width)) || (i < last && across(i + width));
+  });
+}
 
 function commonest(values) {
   const counts = new Map();
@@ -72,12 +78,12 @@ function commonest(values) {
 }
 
 export function grow(doc, id) {
-  paint(doc, edge(doc, (one) => one !== id, (one) => one === id), id);
+  paint(doc, rimOf(doc, id, false), id);
 }
 
 // Each pixel of the class's rim becomes what most of its neighbours are.
 export function shrink(doc, id) {
-  const rim = edge(doc, (one) => one === id, (one) => one !== id);
+  const rim = rimOf(doc, id, true);
   const becomes = new Map(rim.map((i) => [i, commonest([...around(doc, i)].map((j) => doc.ids[j]).filter((one) => one !== id))]));
   paint(doc, rim, (i) => becomes.get(i));
 }
@@ -85,7 +91,7 @@ export function shrink(doc, id) {
 // Along the class's rim a pixel goes with the majority of the 5 x 5 around it.
 export function smooth(doc, id) {
   const { ids, width, height } = doc;
-  const rim = edge(doc, (one) => one === id, (one) => one !== id).concat(edge(doc, (one) => one !== id, (one) => one === id));
+  const rim = rimOf(doc, id, true).concat(rimOf(doc, id, false));
   const becomes = new Map();
   for (const i of rim) {
     const [x, y] = [i % width, Math.floor(i / width)];
