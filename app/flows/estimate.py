@@ -73,7 +73,7 @@ def run(db: Database, home: Path, dataset: str, progress: Progress = quiet) -> d
 
 
 def _made(count: int, shape: tuple[int, int, int], classes: list[frozen.Class]) -> list[frozen.Sample]:
-    """``count`` pictures of noise to train on, and as many to validate on as a split would have; each shows all classes."""
+    """Pictures of noise: ``count`` to train on, and as many to validate on as a split would have."""
     rng = np.random.default_rng(0)
     ids = np.array([one.id for one in classes if one.role != "void"], np.uint16)
     mask = np.resize(np.repeat(ids, max(1, shape[0] * shape[1] // len(ids))), shape[:2])

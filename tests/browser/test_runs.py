@@ -81,7 +81,9 @@ def trained(site: Site, **keys: object) -> int:
 def test_from_the_button_to_a_finished_run(site: Site, page: Page) -> None:
     page.goto(f"{site.url}/d/demo")
     page.get_by_role("link", name="Retrain").click()
-    expect(page.locator("#estimate")).to_have_text(re.compile("after the first epoch"))
+    expect(page.locator("#estimate")).to_have_text(
+        re.compile("About .* judging by a trial on this machine"), timeout=SLOWLY
+    )
     page.get_by_text("No-background U-Net").click()
     for section in ("Network", "Pictures", "Machine"):
         page.locator("summary", has_text=section).click()
@@ -143,6 +145,10 @@ def test_a_run_is_cancelled_and_its_model_stays(site: Site, page: Page) -> None:
     page.get_by_role("button", name="Cancel").click()
     expect(page.locator("[data-state]")).to_have_text("cancelled", timeout=SLOWLY)
     expect(page.locator("#files").get_by_role("link", name="model.pt")).to_be_visible()
+    page.get_by_role("button", name="Resume").click()
+    expect(page.locator("#told")).to_have_text(re.compile(r"Epoch \d+ of"), timeout=SLOWLY)
+    starts = [one["epoch"] for one in child.events(site.home, run.id) if one["event"] == "start"]
+    assert starts[-1] > starts[0]
 
 
 def test_runs_side_by_side_and_what_every_page_owes(site: Site, browser: Browser, watch: Watch) -> None:
