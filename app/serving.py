@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import uvicorn
@@ -64,11 +64,26 @@ def work(settings: Settings, db: Database, until_stdin_closes: bool) -> None:
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     # A server's own worker waits for the one of a server that has just been stopped.
     patience = 10.0 if until_stdin_closes else 0.0
+    name, lock = "worker", "worker.lock"
     sentence = f"Another worker has the data folder {settings.home}."
-    with _only_one(settings.home / "worker.lock", sentence, patience):
-        engine.work(db, settings, stop)
+    if settings.database_url is not None:
+        name, lock = settings.worker, f"worker-{settings.worker}.lock"
+        sentence = f"Another worker is named {name}; set REMASK_WORKER to another name."
+    with _only_one(settings.home / lock, sentence, patience):
+        engine.work(db, settings, name, stop)
         # As if killed: a job under way isn't waited for, nor ended wrongly; the next worker goes on with it.
         os._exit(0)
+
+
+@contextmanager
+def all_stopped(settings: Settings) -> Iterator[None]:
+    """Keep servers and workers from the data folder. Raises InUse where one is there."""
+    sentence = f"A server or a worker has the data folder {settings.home}; stop it first."
+    locks = {settings.home / name for name in ("serve.lock", "worker.lock")} | set(settings.home.glob("worker-*.lock"))
+    with ExitStack() as held:
+        for lock in sorted(locks):
+            held.enter_context(_only_one(lock, sentence))
+        yield
 
 
 def _stop_at_end_of_stdin(stop: threading.Event) -> None:

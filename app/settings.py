@@ -2,6 +2,8 @@
 
 import getpass
 import os
+import re
+import socket
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -17,6 +19,10 @@ def _system_user() -> str:
         return f"user {os.getuid()}"
 
 
+def _machine() -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", socket.gethostname()).strip("-._")[:40] or "worker"
+
+
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="REMASK_", frozen=True)
 
@@ -26,12 +32,17 @@ class Settings(BaseSettings):
     token: str | None = Field(default=None, description="Secret that every request has to carry, off loopback.")
     tokens: Path | None = Field(default=None, description="File of further tokens: name, role and token a line.")
     reviewer: str = Field(default_factory=_system_user, description="Name that decisions carry by default.")
-    blobs: str | None = Field(
-        default=None, description="An S3-compatible store for images and masks, `s3://BUCKET/PREFIX`; AWS_ variables."
-    )
     database_url: str | None = Field(
         default=None,
         description="A PostgreSQL database, `postgresql+psycopg://USER@HOST/NAME`, in place of SQLite in the folder.",
+    )
+    blobs: str | None = Field(
+        default=None, description="An S3-compatible store for images and masks, `s3://BUCKET/PREFIX`; AWS_ variables."
+    )
+    worker: str = Field(
+        default_factory=_machine,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$",
+        description="Name of this machine's worker; each worker on one PostgreSQL has its own.",
     )
     max_upload: int = Field(default=8 << 30, ge=1, description="Largest upload in bytes.")
     log: Literal["plain", "json"] = Field(default="plain", description="Log lines for people, or JSON for programs.")

@@ -1,7 +1,7 @@
 """A real database for every test that wants one, and small data sets to put into it.
 
-Tests of the store and of the flows run on SQLite and on PostgreSQL, those of training on SQLite alone: what a trainer
-does there depends on no database.
+What asks much of the database runs on SQLite and on PostgreSQL: the store, the flows, the API. Training runs on SQLite
+alone, and so does what a page looks like or who may see it: neither depends on where the rows lie.
 """
 
 from collections.abc import Iterator
@@ -16,13 +16,24 @@ from tests.objects import Faults
 from tests.postgres import Cluster
 from tests.sets import write_npz
 
-BOTH = ("store", "flows")
+BOTH = (
+    "store",
+    "flows",
+    "tests/test_jobs",
+    "web/test_api",
+    "web/test_decisions",
+    "web/test_docs",
+    "web/test_editing",
+    "web/test_together",
+)
+TRAIN = ("test_train", "test_compare", "test_crossval", "test_experiments", "test_judged", "test_suggest")
 BACKENDS = ("sqlite", "postgresql")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    on_both = metafunc.definition.path.parent.name in BOTH or metafunc.definition.get_closest_marker("both_databases")
-    if "backend" in metafunc.fixturenames and on_both and not metafunc.definition.get_closest_marker("one_database"):
+    path = metafunc.definition.path
+    here = {path.parent.name, f"{path.parent.name}/{path.stem}"} & set(BOTH) and path.stem not in TRAIN
+    if "backend" in metafunc.fixturenames and here and not metafunc.definition.get_closest_marker("one_database"):
         metafunc.parametrize("backend", BACKENDS, indirect=True)
 
 

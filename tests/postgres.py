@@ -1,4 +1,4 @@
-"""A PostgreSQL server for the tests, private to them: started where the programs are, skipped with the reason elsewhere.
+"""A PostgreSQL server of the tests' own: started where its programs are; elsewhere tests skip with the reason.
 
 It listens on a socket in its own folder only, and doesn't wait for the disk.
 """

@@ -25,9 +25,20 @@ from app.store.db import Database, open_database
 from tests.sets import every_sample, write_npz
 
 
+# A worker that is given up after 3 seconds rather than 20.
+IMPATIENT = """
+from datetime import timedelta
+from app.jobs import running
+from app.store import jobs
+running.BEAT_SECONDS, jobs.LOST_AFTER = 0.5, timedelta(seconds=3)
+from app.__main__ import main
+main()
+"""
+
+
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(home=tmp_path / "data")
+def settings(tmp_path: Path, backend: str, where: Path | str) -> Settings:
+    return Settings(home=tmp_path, database_url=None if isinstance(where, Path) else where)
 
 
 @pytest.fixture
@@ -38,9 +49,11 @@ def db(settings: Settings) -> Iterator[Database]:
 
 
 @contextmanager
-def worker(settings: Settings) -> Iterator["subprocess.Popen[bytes]"]:
-    env = os.environ | {"REMASK_HOME": str(settings.home)}
-    process = subprocess.Popen([sys.executable, "-m", "app", "worker"], env=env, stderr=subprocess.PIPE)
+def worker(settings: Settings, name: str = "one") -> Iterator["subprocess.Popen[bytes]"]:
+    env = os.environ | {"REMASK_HOME": str(settings.home), "REMASK_WORKER": name}
+    if settings.database_url is not None:
+        env["REMASK_DATABASE_URL"] = settings.database_url
+    process = subprocess.Popen([sys.executable, "-c", IMPATIENT, "worker"], env=env, stderr=subprocess.PIPE)
     try:
         yield process
     finally:
@@ -101,11 +114,11 @@ def test_a_running_job_stops_when_it_is_cancelled(db: Database, settings: Settin
 
 def test_a_second_worker_is_refused_in_a_sentence(db: Database, settings: Settings) -> None:
     with worker(settings):
-        until(lambda: (settings.home / "jobs.sqlite").exists())
+        until(lambda: bool(list((settings.home / "workers").glob("*"))))
         with worker(settings) as second:
             assert second.wait(timeout=30) == 1
             assert second.stderr is not None
-            assert b"Another worker has the data folder" in second.stderr.read()
+            assert b"Another worker" in second.stderr.read()
 
 
 def test_the_command_line_runs_a_job_itself(db: Database, settings: Settings, npz: Path) -> None:

@@ -2,12 +2,16 @@
 
 from collections.abc import Callable
 
-# done, total (0: not known), what is being done. Raises Cancelled where the flow has to stop.
+# done, total (0: not known), what is being done. Raises Cancelled or Lost where the flow has to stop.
 Progress = Callable[[int, int, str], None]
 
 
 class Cancelled(Exception):
     """Somebody cancelled the job; what was committed so far stays, the rest is left."""
+
+
+class Lost(Exception):
+    """The job has gone to another worker, which goes on with it: stop, and leave all that it needs as it is."""
 
 
 def quiet(_done: int, _total: int, _message: str) -> None:

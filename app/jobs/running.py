@@ -1,19 +1,22 @@
 """One job from its claim to an end that is written in its row."""
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
-from uuid import uuid4
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
 from app import logs
 from app.domain.errors import RemaskError
-from app.flows.progress import Cancelled, Progress
+from app.flows.progress import Cancelled, Lost, Progress
 from app.jobs.kinds import FLOWS, Result
 from app.settings import Settings
 from app.store import datasets, jobs
 from app.store.db import Database
-from app.store.faults import trouble
+from app.store.faults import is_away, is_locked, trouble
 from app.store.tables import Dataset, Job
 
 log = logging.getLogger(__name__)
@@ -35,7 +38,7 @@ def run_here(db: Database, settings: Settings, kind: str, dataset: str, args: Re
 
 def see_done(db: Database, settings: Settings, job_id: int, progress: Progress) -> Result:
     """Run a job in this process, unless a worker was quicker, and wait for its end. Raises JobFailed."""
-    run(db, settings, job_id, f"cli-{uuid4().hex[:12]}", progress)
+    run(db, settings, job_id, jobs.new_owner(f"cli-{os.getpid()}"), progress)
     while True:
         with db.read() as session:
             job = jobs.find(session, job_id)
@@ -48,26 +51,57 @@ def see_done(db: Database, settings: Settings, job_id: int, progress: Progress) 
 
 
 def run(db: Database, settings: Settings, job_id: int, owner: str, watch: Progress | None = None) -> None:
-    """Claim a job and run its flow to an end that is written in its row; nothing where somebody else has it."""
+    """Claim a job and run its flow to an end that is written in its row; nothing where somebody else has it.
+
+    What the flow writes is written under the claim: where another worker has the job by now (this one was stopped, or
+    cut off, for longer than it takes to be given up), every write fails, and the row is left to that worker. A job
+    whose database went away is left too: it goes on from where it is when the server is back.
+    """
     with db.write() as session:
         if not jobs.claim(session, job_id, owner):
             return
         job = jobs.find(session, job_id)
         dataset = session.get_one(Dataset, job.dataset_id).name if job.dataset_id else None
+
+    def insist(session: Session) -> None:
+        if not jobs.owns(session, job_id, owner):
+            raise Lost
+
     logs.JOB.set(job_id)
     log.info("job %s begins", job.kind)
-    with _Heart(db, job, owner) as heart:
+    try:
+        with _Heart(db, job, owner) as heart:
 
-        def progress(done: int, total: int, message: str) -> None:
-            heart.tell(done, total, message)
-            if watch is not None:
-                watch(done, total, message)
+            def progress(done: int, total: int, message: str) -> None:
+                heart.tell(done, total, message)
+                if watch is not None:
+                    watch(done, total, message)
 
-        state, result, error = _outcome(lambda: FLOWS[job.kind](db, settings, dataset, job.args, progress))
-    with db.write() as session:
-        jobs.finish(session, job_id, state, result, error)
-    log.info("job %s %s", job.kind, state)
+            held = db.guarded(insist)
+            state, result, error = _outcome(lambda: FLOWS[job.kind](held, settings, dataset, job.args, progress))
+        _write_end(db, lambda session: jobs.finish(session, job_id, state, result, error, owner))
+        log.info("job %s %s", job.kind, state)
+    except Lost:
+        log.warning("job %d has gone to another worker; this one leaves it", job_id)
+    except DBAPIError as error:
+        if not is_away(error):
+            raise
+        log.warning("the database went away under job %d, which goes on when it is back", job_id)
     logs.JOB.set(None)
+
+
+def _write_end(db: Database, write: Callable[[Session], bool]) -> None:
+    """Write a job's end down, however long the database is away or busy, as long as the job is still ours for sure."""
+    until = time.monotonic() + jobs.LOST_AFTER.total_seconds()
+    while True:
+        try:
+            with db.write() as session:
+                write(session)
+            return
+        except DBAPIError as error:
+            if not (is_away(error) or is_locked(error)) or time.monotonic() > until:
+                raise
+        time.sleep(WAIT_SECONDS)
 
 
 def _outcome(flow: Callable[[], Result]) -> tuple[str, Result | None, str | None]:
@@ -77,7 +111,11 @@ def _outcome(flow: Callable[[], Result]) -> tuple[str, Result | None, str | None
         return "cancelled", None, None
     except RemaskError as error:
         return "failed", error.facts, str(error)
+    except Lost:
+        raise
     except Exception as error:
+        if is_away(error):
+            raise
         log.exception("a job failed")
         if sentence := trouble(error):
             return "failed", None, sentence
@@ -91,7 +129,7 @@ class _Heart:
         self._db, self._job, self._owner = db, job, owner
         self._told = (job.done, job.total, job.message)
         self._shown = 0.0
-        self._alive = True
+        self._stopped_by: type[Cancelled | Lost] | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True)
 
@@ -105,12 +143,12 @@ class _Heart:
         self._write()
 
     def tell(self, done: int, total: int, message: str) -> None:
-        """Note progress. Raises Cancelled where the job was cancelled or has gone to another worker."""
+        """Note progress. Raises Cancelled where the job was cancelled, Lost where it has gone to another worker."""
         self._told = (done, total, message)
         if time.monotonic() - self._shown > SHOW_SECONDS:
             self._write()
-        if not self._alive:
-            raise Cancelled
+        if self._stopped_by is not None:
+            raise self._stopped_by
 
     def _beat(self) -> None:
         while not self._stop.wait(BEAT_SECONDS):
@@ -118,5 +156,13 @@ class _Heart:
 
     def _write(self) -> None:
         self._shown = time.monotonic()
-        with self._db.write() as session:
-            self._alive = jobs.beat(session, self._job.id, self._owner, *self._told)
+        try:
+            with self._db.note() as session:
+                if jobs.beat(session, self._job.id, self._owner, *self._told):
+                    self._stopped_by = None
+                else:
+                    mine = jobs.owns(session, self._job.id, self._owner)
+                    self._stopped_by = Cancelled if mine else Lost
+        except DBAPIError as error:  # a beat that can't be noted now is no reason to stop
+            if not (is_away(error) or is_locked(error)):
+                raise

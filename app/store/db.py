@@ -97,6 +97,10 @@ class Database:
             return
         if at is not None and self.path is not None:
             engines.backup(self.path, self.path.with_name(f"{self.path.stem}.{at}{self.path.suffix}"))
+        self.upgrade()
+
+    def upgrade(self) -> None:
+        """Run the migrations that are due, all of them or none."""
         with self._engines["one"].begin() as connection:
             from alembic import command  # takes a third of a second to load, and mostly there is nothing to do
             from alembic.config import Config

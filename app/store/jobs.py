@@ -1,11 +1,13 @@
 """Work needed: written by flows in their own transaction, taken by one worker, watched by everybody."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
-from sqlalchemy import CursorResult, func, or_, select, update
+from sqlalchemy import CursorResult, Update, and_, func, or_, select, update
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.elements import ColumnElement
 
 from app.domain.errors import NotFound
 from app.store.tables import Job, now
@@ -29,23 +31,44 @@ def request(session: Session, kind: str, dataset_id: int | None, args: dict[str,
 
 def waiting(session: Session) -> Sequence[Job]:
     """Jobs to be started, the oldest first; those whose worker was lost are among them."""
-    lost = (Job.state == "running") & (Job.heartbeat < now() - LOST_AFTER)
-    return session.scalars(select(Job).where(or_(Job.state == "queued", lost)).order_by(Job.id)).all()
+    return session.scalars(select(Job).where(_free(session)).order_by(Job.id)).all()
+
+
+def next_for(session: Session, worker: str, kinds: Collection[str]) -> int | None:
+    """The oldest waiting job of these kinds; None where there is none or ``worker`` has one of them under way."""
+    if any(job.kind in kinds and (job.owner or "").startswith(f"{worker}:") for job in under_way(session)):
+        return None
+    return session.scalar(select(Job.id).where(_free(session), Job.kind.in_(kinds)).order_by(Job.id).limit(1))
+
+
+def under_way(session: Session) -> Sequence[Job]:
+    """Jobs whose worker is alive."""
+    living = and_(Job.state == "running", Job.heartbeat >= _clock(session) - LOST_AFTER)
+    return session.scalars(select(Job).where(living).order_by(Job.id)).all()
+
+
+def new_owner(worker: str) -> str:
+    """A name for one claim of a worker's: what it may write ends with the next claim, a later one of its own too."""
+    return f"{worker}:{uuid4().hex[:12]}"
 
 
 def claim(session: Session, job_id: int, owner: str) -> bool:
-    """Take a waiting job; False where somebody else has it, or it has ended."""
-    free = or_(
-        Job.state == "queued", (Job.state == "running") & (Job.heartbeat < now() - LOST_AFTER), Job.owner == owner
-    )
+    """Take a job that waits, or one that an earlier process of the same worker left; False where somebody else has it,
+    or it has ended."""
+    worker = owner.rpartition(":")[0]
+    mine = _of_worker(worker) if worker else Job.owner == owner
     statement = (
         update(Job)
-        .where(Job.id == job_id, Job.state.in_(("queued", "running")), free)
-        .values(state="running", owner=owner, heartbeat=now())
+        .where(Job.id == job_id, or_(_free(session), and_(Job.state == "running", mine)))
+        .values(state="running", owner=owner, heartbeat=_clock(session))
     )
-    result = session.execute(statement)
-    assert isinstance(result, CursorResult)  # noqa: S101  (what an UPDATE always gives; for the type checker)
-    return result.rowcount == 1
+    return _changed(session, statement)
+
+
+def owns(session: Session, job_id: int, owner: str) -> bool:
+    """Whether the job is under way under this claim."""
+    query = select(Job.id).where(Job.id == job_id, Job.state == "running", Job.owner == owner)
+    return session.scalar(query) is not None
 
 
 def beat(session: Session, job_id: int, owner: str, done: int, total: int, message: str) -> bool:
@@ -53,18 +76,23 @@ def beat(session: Session, job_id: int, owner: str, done: int, total: int, messa
     statement = (
         update(Job)
         .where(Job.id == job_id, Job.state == "running", Job.owner == owner, Job.cancel.is_(False))
-        .values(heartbeat=now(), done=done, total=total, message=message)
+        .values(heartbeat=_clock(session), done=done, total=total, message=message)
     )
-    result = session.execute(statement)
-    assert isinstance(result, CursorResult)  # noqa: S101
-    return result.rowcount == 1
+    return _changed(session, statement)
 
 
 def finish(
-    session: Session, job_id: int, state: str, result: dict[str, Any] | None = None, error: str | None = None
-) -> None:
+    session: Session,
+    job_id: int,
+    state: str,
+    result: dict[str, Any] | None = None,
+    error: str | None = None,
+    owner: str | None = None,
+) -> bool:
+    """Write a job's end down; False where it has ended already, or isn't ``owner``'s any more (None: whoever's)."""
     values = {"state": state, "result": result, "error": error, "finished_at": now()}
-    session.execute(update(Job).where(Job.id == job_id, Job.state.not_in(ENDED)).values(**values))
+    statement = update(Job).where(Job.id == job_id, Job.state.not_in(ENDED)).values(**values)
+    return _changed(session, statement if owner is None else statement.where(Job.owner == owner))
 
 
 def cancel(session: Session, job_id: int) -> Job:
@@ -114,3 +142,26 @@ def recent(session: Session, dataset_id: int | None = None, limit: int = 50) -> 
     if dataset_id is not None:
         query = query.where(Job.dataset_id == dataset_id)
     return list(session.scalars(query))
+
+
+def _free(session: Session) -> ColumnElement[bool]:
+    lost = and_(Job.state == "running", Job.heartbeat < _clock(session) - LOST_AFTER)
+    return or_(Job.state == "queued", lost)
+
+
+def _of_worker(worker: str) -> ColumnElement[bool]:
+    return Job.owner.startswith(f"{worker}:", autoescape=True)
+
+
+def _clock(session: Session) -> datetime:
+    """The database server's time, which is one for all workers; on one machine that machine's."""
+    if session.get_bind().dialect.name == "postgresql":
+        at: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
+        return at
+    return now()
+
+
+def _changed(session: Session, statement: Update) -> bool:
+    result = session.execute(statement)
+    assert isinstance(result, CursorResult)  # noqa: S101  (what an UPDATE always gives; for the type checker)
+    return result.rowcount == 1

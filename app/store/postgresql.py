@@ -30,13 +30,13 @@ _NETWORK = {
 
 
 class _Types(PGTypeCompiler):
-    def visit_INTEGER(self, type_: TypeEngine[Any], **kw: Any) -> str:  # noqa: N802  (SQLAlchemy's name)
-        return "BIGINT"
+    def visit_INTEGER(self, type_: TypeEngine[Any], **kw: Any) -> str:
+        return self.visit_BIGINT(type_, **kw)  # type: ignore[no-any-return, no-untyped-call]
 
 
 class _Statements(PGCompiler_psycopg):
     def render_bind_cast(self, type_: TypeEngine[Any], dbapi_type: TypeEngine[Any], sqltext: str) -> str:
-        # Numbers are sent with the type that they need: one that is too large to be in a column is only not found there.
+        # Numbers are sent with the type that they need: one that is too large for a column is just not found there.
         if isinstance(dbapi_type, Integer) and not self.isinsert:
             return sqltext
         cast: str = super().render_bind_cast(type_, dbapi_type, sqltext)  # type: ignore[no-untyped-call]

@@ -30,7 +30,7 @@ def by_keys(session: Session, dataset_id: int, keys: Sequence[str]) -> list[Samp
     """Those of ``keys`` that are there."""
     found: list[Sample] = []
     for start in range(0, len(keys), 500):
-        chunk = keys[start : start + 500]
+        chunk = [key for key in keys[start : start + 500] if "\0" not in key]  # PostgreSQL can't be asked for one
         query = select(Sample).where(Sample.dataset_id == dataset_id, Sample.key.in_(chunk))
         found.extend(session.scalars(query.order_by(Sample.id)))
     return found
@@ -47,6 +47,12 @@ def by_ids(session: Session, dataset_id: int, ids: Sequence[int]) -> list[Sample
 
 def count(session: Session, dataset_id: int) -> int:
     return session.scalar(select(func.count()).select_from(Sample).where(Sample.dataset_id == dataset_id)) or 0
+
+
+def all_grouped(session: Session, dataset_id: int) -> bool:
+    """Whether copies have been looked for among all samples of a dataset."""
+    apart = select(Sample.id).where(Sample.dataset_id == dataset_id, Sample.content_group.is_(None)).limit(1)
+    return session.scalar(apart) is None
 
 
 def set_content_groups(session: Session, groups: Mapping[int, int]) -> None:

@@ -1,7 +1,8 @@
-"""The real application on a real database file: a small set of arrays and a folder of files, one group flagged."""
+"""The real application on a real database: a small set of arrays and a folder of files, one group flagged."""
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from io import BytesIO
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from app.store.db import Database, open_database
 from app.store.findings import Looked, Ran
 from app.store.tables import Job
 from app.web.site import create_app
+from tests.postgres import Cluster
 from tests.sets import every_sample
 
 HOST = "127.0.0.1:8000"
@@ -83,20 +85,37 @@ def flag_the_first_four(db: Database) -> None:
         findings.record(session, owner.id, Ran("shared_mask", 1, "mask"), looked, found, [group])
 
 
+def fill(db: Database, folder: Path) -> None:
+    """Both sets, of files made in ``folder``."""
+    ingest.run(db, make_npz(folder / "mars.npz"), "mars", person("Ada"))
+    ingest.run(db, make_folder(folder / "folder"), "files", person("Ada"), label="folder")
+    flag_the_first_four(db)
+    with db.write() as session:
+        session.execute(delete(Job))
+
+
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with both sets, made once; tests work on copies."""
     home = tmp_path_factory.mktemp("home")
     db = open_database(Settings(home=home).database)
-    ingest.run(db, make_npz(home / "mars.npz"), "mars", person("Ada"))
-    ingest.run(db, make_folder(home / "folder"), "files", person("Ada"), label="folder")
-    flag_the_first_four(db)
-    with db.write() as session:
-        session.execute(delete(Job))
+    fill(db, home)
     with db.engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     db.close()
     return home
+
+
+@pytest.fixture(scope="session")
+def filled(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """As ``home``, in PostgreSQL: the name of the database and the folder beside it."""
+    folder = tmp_path_factory.mktemp("filled")
+    url = cluster.create("filled")
+    db = open_database(url)
+    fill(db, folder)
+    db.close()
+    yield "filled", folder
+    cluster.drop(url)
 
 
 def open_client(settings: Settings, headers: dict[str, str]) -> TestClient:
@@ -111,20 +130,30 @@ def open_client(settings: Settings, headers: dict[str, str]) -> TestClient:
 
 
 @pytest.fixture
-def serve(home: Path, tmp_path: Path) -> Iterator[Callable[..., TestClient]]:
+def copied(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str | None]:
+    """The URL of a copy of the data in PostgreSQL; None where the test runs on SQLite, with a copy in its folder."""
+    if backend == "sqlite":
+        home: Path = request.getfixturevalue("home")
+        shutil.copyfile(home / "remask.sqlite", tmp_path / "remask.sqlite")
+        yield None
+        return
+    cluster: Cluster = request.getfixturevalue("cluster")
+    url = cluster.create(template=request.getfixturevalue("filled")[0])
+    yield url
+    cluster.drop(url)
+
+
+@pytest.fixture
+def serve(copied: str | None, tmp_path: Path) -> Iterator[Callable[..., TestClient]]:
     """Starts the application with the settings given, on a copy of the data; clients speak from its own address."""
-    opened: list[TestClient] = []
+    with ExitStack() as opened:
 
-    def start(headers: dict[str, str] | None = None, **settings: object) -> TestClient:
-        chosen = Settings.model_validate({"home": tmp_path, "reviewer": "Test", "port": 8000} | settings)
-        if not chosen.database.exists():
-            shutil.copyfile(Settings(home=home).database, chosen.database)
-        opened.append(open_client(chosen, ORIGIN if headers is None else headers).__enter__())
-        return opened[-1]
+        def start(headers: dict[str, str] | None = None, **settings: object) -> TestClient:
+            usual = {"home": tmp_path, "database_url": copied, "reviewer": "Test", "port": 8000}
+            client = open_client(Settings.model_validate(usual | settings), ORIGIN if headers is None else headers)
+            return opened.enter_context(client)
 
-    yield start
-    for client in opened:
-        client.__exit__(None, None, None)
+        yield start
 
 
 @pytest.fixture
@@ -133,10 +162,24 @@ def client(serve: Callable[..., TestClient]) -> TestClient:
 
 
 @pytest.fixture(scope="session")
-def reader(home: Path) -> Iterator[TestClient]:
-    """One application for all tests that change nothing."""
+def sqlite_reader(home: Path) -> Iterator[TestClient]:
     with open_client(Settings(home=home, reviewer="Test", port=8000), ORIGIN) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def postgresql_reader(cluster: Cluster, filled: tuple[str, Path]) -> Iterator[TestClient]:
+    name, folder = filled
+    url = cluster.create(template=name)
+    with open_client(Settings(home=folder, database_url=url, reviewer="Test", port=8000), ORIGIN) as client:
+        yield client
+
+
+@pytest.fixture
+def reader(backend: str, request: pytest.FixtureRequest) -> TestClient:
+    """One application for all tests that change nothing."""
+    client: TestClient = request.getfixturevalue(f"{backend}_reader")
+    return client
 
 
 @pytest.fixture
