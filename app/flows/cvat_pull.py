@@ -82,7 +82,7 @@ def run(
         for start in range(0, len(wanted), CHUNK):
             progress(start, len(wanted), "taking masks")
             some = wanted[start : start + CHUNK]
-            with db.read() as session:
+            with db.read() as session, cvat.warm(session, some):
                 found = [read(session, seen, frame, means) for frame in some]
             with db.write() as session:
                 _take(session, pull_id, found, seen)
@@ -114,7 +114,8 @@ def _take(session: Session, pull_id: int, found: Sequence[Found], seen: Seen) ->
     """A chunk of frames, in one transaction with the decisions that follow from them."""
     pull = receipts.find(session, pull_id)
     batch = cvat.find(session, pull.batch_id)
-    frames = {one.sample_id: one for one in cvat.frames(session, batch.id)}
+    read_here = {one.sample_id for one in found}
+    frames = {one.sample_id: one for one in cvat.frames(session, batch.id) if one.sample_id in read_here}
     open_batches = receipts.decided(session, pull_id)
 
     def deciding(name: str) -> Batch:
@@ -123,14 +124,15 @@ def _take(session: Session, pull_id: int, found: Sequence[Found], seen: Seen) ->
         return open_batches[name]
 
     unknown = {one.id: one for one in seen.labels.unknown}
-    for one in found:
-        settle(session, pull, batch, frames[one.sample_id], one, deciding)
-        for label in one.unknown & unknown.keys():
-            receipts.ask(session, batch, label, unknown[label].name, unknown[label].colour)
+    with cvat.warm(session, list(frames.values())):
+        for one in found:
+            settle(session, pull, batch, frames[one.sample_id], one, deciding)
+    for label in frozenset[int]().union(*(one.unknown for one in found)) & unknown.keys():
+        receipts.ask(session, batch, label, unknown[label].name, unknown[label].colour)
     for opened in open_batches.values():
         if not opened.count:
             session.delete(opened)
-    standing.refresh(session, [one.sample_id for one in found])
+    standing.refresh(session, list(frames))
 
 
 def _end(session: Session, pull_id: int, seen: Seen) -> dict[str, Any]:

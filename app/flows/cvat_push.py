@@ -4,7 +4,7 @@ Every step is a row before it is a request, and asks the server what is there be
 killed anywhere goes on and doubles nothing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +17,17 @@ from app.cvat.errors import ImportFailed
 from app.cvat.pictures import frame_file, match_frames
 from app.cvat.probe import check_version, version
 from app.domain.classes import ClassList
-from app.domain.differences import differences
+from app.domain.differences import Labels, differences
 from app.domain.errors import RemaskError
 from app.domain.exports.base import CantExport
 from app.domain.exports.names import FileNames
+from app.domain.mask import Mask
 from app.flows.cvat_batches import BadPush, delete_tasks
 from app.flows.cvat_link import Connect, connect
 from app.flows.cvat_masks import fill_of, mask_of, pushed_mask
 from app.flows.progress import Cancelled, Progress, quiet
 from app.settings import Settings
-from app.store import cvat, datasets, jobs, rasters, samples, standing
+from app.store import cvat, datasets, jobs, rasters, standing
 from app.store.cvat import CLASS, SUGGESTION
 from app.store.db import Database
 from app.store.tables import CvatBatch, CvatFrame, Raster
@@ -34,6 +35,7 @@ from app.store.tables import CvatBatch, CvatFrame, Raster
 # Smaller regions of a suggestion are not shown beside the mask: a thousand specks help nobody.
 LEAST_REGION = 16
 FOLDER = "cvat"
+CHUNK = 100
 _NO_CLASS = np.uint16(65535)
 
 
@@ -201,22 +203,26 @@ def _encoded(
     ids, fill = wire.pushed_ids(classes, batch.background), fill_of(classes)
     labels, beside = cvat.labels(session, batch.id), cvat.labels(session, batch.id, SUGGESTION)
     source = "auto" if batch.source == "suggestion" else "file"
-    for done, frame in enumerate(frames):
-        progress(done, batch.size, "drawing masks")
-        number = numbers[frame.name]
-        sample = samples.find(session, frame.sample_id)
-        mask = pushed_mask(session, frame, sample, fill)
-        blank = frame.revision_id is None
-        shapes = [] if blank else wire.encode(mask, labels, ids, number, source)
-        if frame.suggestion_id is not None:
-            suggestion = mask_of(session, frame.suggestion_id)
-            # Where they differ, whatever the mask says there: one region for each class that is suggested.
-            regions, found = differences(np.where(mask == suggestion, suggestion, _NO_CLASS), suggestion)
-            shown = {
-                one.number: beside[one.becomes] for one in found if one.becomes in beside and one.pixels >= LEAST_REGION
-            }
-            shapes += wire.encode_regions(regions, shown, number)
-        yield number, shapes
+    for start in range(0, len(frames), CHUNK):
+        progress(start, batch.size, "drawing masks")
+        some = frames[start : start + CHUNK]
+        with cvat.warm(session, some):
+            for frame in some:
+                number = numbers[frame.name]
+                mask = pushed_mask(session, frame, fill)
+                shapes = wire.encode(mask, labels, ids, number, source) if frame.revision_id is not None else []
+                if frame.suggestion_id is not None:
+                    regions, shown = _beside(mask, mask_of(session, frame.suggestion_id), beside)
+                    shapes += wire.encode_regions(regions, shown, number)
+                yield number, shapes
+
+
+def _beside(mask: Mask, suggestion: Mask, labels: Mapping[int, int]) -> tuple[Labels, dict[int, int]]:
+    """Regions where a suggestion differs from the mask, whatever that says there, and the label of each that is shown:
+    those of classes that have a label, and not too small."""
+    regions, found = differences(np.where(mask == suggestion, suggestion, _NO_CLASS), suggestion)
+    shown = [one for one in found if one.becomes in labels and one.pixels >= LEAST_REGION]
+    return regions, {one.number: labels[one.becomes] for one in shown}
 
 
 def _abandon(db: Database, settings: Settings, batch_id: int, connect: Connect) -> None:

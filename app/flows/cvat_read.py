@@ -14,7 +14,7 @@ from app.domain.classes import ClassList
 from app.domain.errors import RemaskError
 from app.domain.mask import Mask, pixel_hash
 from app.flows.cvat_masks import fill_of, pushed_mask
-from app.store import cvat, datasets, receipts, samples
+from app.store import cvat, datasets, receipts
 from app.store.cvat import CLASS, SUGGESTION
 from app.store.tables import CvatBatch, CvatFrame
 
@@ -93,27 +93,30 @@ def look(connection: Connection, batch: CvatBatch, means: Meaning) -> Seen:
 
 def read(session: Session, seen: Seen, frame: CvatFrame, means: Meaning) -> Found:
     """One frame as a mask. Never raises for what CVAT holds: what can't be read is told in ``reason``."""
-    sample = samples.find(session, frame.sample_id)
     number = frame.number or 0
     there, job = seen.frames.get(number), client.job_with(seen.jobs, number)
     if there is None or there.name != frame.name:
-        return Found(sample.id, job, reason="the task holds another picture in its place")
+        return Found(frame.sample_id, job, reason="the task holds another picture in its place")
     if there.deleted:
-        return Found(sample.id, job, reason="its frame was deleted in CVAT")
+        return Found(frame.sample_id, job, reason="its frame was deleted in CVAT")
     if job is None:
-        return Found(sample.id, job, reason="it is in no annotation job (ground truth and consensus jobs don't count)")
+        return Found(
+            frame.sample_id, job, reason="it is in no annotation job (ground truth and consensus jobs don't count)"
+        )
     shapes = seen.shapes.get(number, ())
     try:
         drawn = compose(shapes, seen.labels.ids, there.height, there.width, seen.rule)
     except UnknownLabels as error:
         names = {one.id: one.name for one in seen.labels.unknown}
         which = ", ".join(sorted(names.get(id, str(id)) for id in error.labels))
-        return Found(sample.id, job, reason=f"no class here is called {which}; say what it is", unknown=error.labels)
+        return Found(
+            frame.sample_id, job, reason=f"no class here is called {which}; say what it is", unknown=error.labels
+        )
     except RemaskError as error:
-        return Found(sample.id, job, reason=f"a shape can't be drawn: {error}")
-    pushed = pushed_mask(session, frame, sample, means.fill)
+        return Found(frame.sample_id, job, reason=f"a shape can't be drawn: {error}")
+    pushed = pushed_mask(session, frame, means.fill)
     if pushed.shape != drawn.mask.shape:
-        return Found(sample.id, job, reason="CVAT takes its picture for one of another size")
+        return Found(frame.sample_id, job, reason="CVAT takes its picture for one of another size")
     settled = wire.settled(drawn, pushed, means.now, seen.ids)
     notes = []
     if drawn.refused:
@@ -125,7 +128,7 @@ def read(session: Session, seen: Seen, frame: CvatFrame, means: Meaning) -> Foun
     if settled.kept:
         notes.append(f"{settled.kept} erased pixels keep their class, since no class is background or void")
     return Found(
-        sample.id,
+        frame.sample_id,
         job,
         settled.mask,
         pixel_hash(settled.mask),

@@ -1,6 +1,7 @@
 """Batches at CVAT, their frames and labels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.errors import NotFound
 from app.store.jobs import ENDED
-from app.store.tables import CvatBatch, CvatFrame, CvatLabel, CvatPull, Job, Raster, Sample
+from app.store.tables import CvatBatch, CvatFrame, CvatLabel, CvatPull, Job, Raster, Revision, Sample
 
 CLASS, SUGGESTION = "class", "suggestion"
 
@@ -93,6 +94,21 @@ def sizes(session: Session, batch_id: int) -> dict[int, tuple[int, int]]:
         .where(CvatFrame.batch_id == batch_id)
     )
     return {id: (width, height) for id, width, height in session.execute(query)}
+
+
+@contextmanager
+def warm(session: Session, frames: Sequence[CvatFrame]) -> Iterator[None]:
+    """Load at once what these few frames' samples and masks will be asked for one by one, and hold it for the length of
+    a block: a session forgets what nobody holds."""
+    samples = session.scalars(select(Sample).where(Sample.id.in_([one.sample_id for one in frames]))).all()
+    ids = {one.current_id for one in samples}
+    for one in frames:
+        ids |= {one.revision_id, one.suggestion_id, one.base_id, one.ours_id}
+    revisions = session.scalars(select(Revision).where(Revision.id.in_(ids - {None}))).all()
+    rasters = session.scalars(select(Raster).where(Raster.id.in_({one.mask_id for one in revisions}))).all()
+    held = (samples, revisions, rasters)
+    yield
+    del held
 
 
 def of_sample(session: Session, sample_id: int) -> list[tuple[CvatFrame, CvatBatch]]:
