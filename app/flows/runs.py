@@ -209,8 +209,8 @@ def standing(run: Run, job: Job) -> dict[str, Any]:
     if run.comparison_id is None:
         return {name: getattr(job, name) for name in ("state", "done", "total", "message", "error")}
     state = "done" if run.result else job.state
-    if state == "running" and run.started_at is None:
-        state = "queued"
+    if run.started_at is None and state in ("running", "failed"):
+        state = "queued" if state == "running" else "cancelled"
     error = job.error if state == "failed" and run.started_at is not None else None
     return {"state": state, "done": 0, "total": 0, "message": "", "error": error}
 

@@ -49,7 +49,7 @@ def asked(client: TestClient) -> int:
 
 
 def begin(db: Database, id: int) -> None:
-    """Its job runs; the first of its two runs is done, the second under way."""
+    """Its job runs; of its first three runs one is done, one under way, one waits."""
     with db.write() as session:
         row = comparisons.find(session, id)
         assert jobs.claim(session, row.job_id or 0, "test")
@@ -57,6 +57,18 @@ def begin(db: Database, id: int) -> None:
             run = Run(dataset_id=row.dataset_id, job_id=row.job_id, name="x", arm=arm, config={**row.config, "seed": 0})
             run.actor_name, run.comparison_id, run.side, run.started_at = "ada", id, side, now()
             session.add(run)
+        session.add(
+            Run(
+                dataset_id=row.dataset_id,
+                job_id=row.job_id,
+                name="x",
+                arm="imported",
+                config={**row.config, "seed": 1},
+                actor_name="ada",
+                comparison_id=id,
+                side="before",
+            )
+        )
         session.flush()
         comparisons.runs_of(session, id)[0].result = {
             "reason": "all epochs",
@@ -103,11 +115,16 @@ def test_its_runs_stand_for_themselves(client: TestClient, db: Database, asked: 
     assert [(one["side"], one["state"], one["comparison"]) for one in found["runs"]] == [
         ("before", "done", asked),
         ("after", "running", asked),
+        ("before", "queued", asked),
     ]
     assert "comparison 1; cancel that" in client.post(f"{A}/runs/2/cancel").json()["detail"]
     end(db, asked, "failed", "The loss is no number.")
     runs = client.get(f"{A}/comparisons/{asked}").json()["runs"]
-    assert [(one["state"], one["error"]) for one in runs] == [("done", None), ("failed", "The loss is no number.")]
+    assert [(one["state"], one["error"]) for one in runs] == [
+        ("done", None),
+        ("failed", "The loss is no number."),
+        ("cancelled", None),
+    ]
     assert "comparison 1; resume that" in client.post(f"{A}/runs/2/resume").json()["detail"]
 
 
