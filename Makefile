@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
+AUDIT := $(VENV)/audit
 INSTALLED_DEV := $(VENV)/installed-dev
 
-.PHONY: run test test-long lint clean
+.PHONY: run test test-long lint audit clean
 
 run: $(INSTALLED)
 	@$(BIN)/remask serve $(if $(DATA),--data "$(DATA)")
@@ -20,6 +21,11 @@ lint: $(INSTALLED_DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Known weaknesses of the pinned packages; asks the Python Package Index, from an environment of its own.
+audit:
+	@test -x $(AUDIT)/bin/pip-audit || { $(PYTHON) -m venv $(AUDIT) && $(AUDIT)/bin/pip install --quiet pip-audit==2.10.1; }
+	$(AUDIT)/bin/pip-audit --disable-pip --no-deps -r constraints.txt
 
 $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) || { echo "This needs python3 with venv (Debian: apt install python3-venv)." >&2; exit 1; }
