@@ -152,11 +152,9 @@ def _end(session: Session, pull_id: int, seen: Seen) -> dict[str, Any]:
 
 
 def _stopped(db: Database, pull_id: int, error: Exception) -> None:
-    """Note why a pull ended early. One whose job merely went to another worker goes on there."""
+    """Note why a pull ended early."""
     with db.write() as session:
         pull = receipts.find(session, pull_id)
-        if isinstance(error, Cancelled) and (pull.job_id is None or not jobs.find(session, pull.job_id).cancel):
-            return
         pull.state, pull.ended_at = "failed", now()
         pull.error = str(error) or "Cancelled; what it had taken by then stays."
         pull.counts = receipts.counts(session, pull_id)

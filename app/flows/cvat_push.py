@@ -27,7 +27,7 @@ from app.flows.cvat_link import Connect, connect
 from app.flows.cvat_masks import fill_of, mask_of, pushed_mask
 from app.flows.progress import Cancelled, Progress, quiet
 from app.settings import Settings
-from app.store import cvat, datasets, jobs, rasters, standing
+from app.store import cvat, datasets, rasters, standing
 from app.store.cvat import CLASS, SUGGESTION
 from app.store.db import Database
 from app.store.tables import CvatBatch, CvatFrame, Raster
@@ -89,10 +89,11 @@ def _task(db: Database, settings: Settings, connection: Connection, batch: CvatB
     tasks = client.find_tasks(connection, project, batch.name)
     if batch.request is not None and batch.task_id in [one.id for one in tasks]:
         return batch
-    # Made and never heard of here, or died half-uploaded: CVAT takes a task's data only once.
+    # Made and never heard of here, or died half-uploaded: CVAT takes a task's data only once. The row is written first,
+    # which a worker that has lost this job can't do.
+    batch = _set(db, batch.id, state="creating", task_id=None, request=None)
     for one in tasks:
         client.delete_task(connection, one.id)
-    batch = _set(db, batch.id, state="creating", task_id=None, request=None)
     task = client.create_task(connection, project, batch.name, batch.segment_size)
     return _set(db, batch.id, task_id=task.id)
 
@@ -178,6 +179,9 @@ def _annotate(db: Database, connection: Connection, batch: CvatBatch, progress: 
     held = client.shapes(connection, task=task)
     if not held and any(shapes for _, shapes in encoded):
         progress(0, 0, "sending masks")
+        _set(
+            db, batch.id, state="annotating"
+        )  # fails where the job is another worker's by now: this replaces all shapes
         client.put_annotations(connection, task, wire.body(one for _, shapes in encoded for one in shapes))
         held = client.shapes(connection, task=task)
     client.check_count(held, {number: len(shapes) for number, shapes in encoded})
@@ -226,13 +230,9 @@ def _beside(mask: Mask, suggestion: Mask, labels: Mapping[int, int]) -> tuple[La
 
 
 def _abandon(db: Database, settings: Settings, batch_id: int, connect: Connect) -> None:
-    """After a cancel: take the task away and close the batch. What merely went to another worker is left to it."""
-    with db.read() as session:
-        batch = cvat.find(session, batch_id)
-        if batch.job_id is None or not jobs.find(session, batch.job_id).cancel:
-            return
+    """After a cancel: take the task away and close the batch."""
     try:
-        delete_tasks(settings, batch, connect)
+        delete_tasks(settings, _read(db, batch_id), connect)
     except RemaskError as error:
         _set(db, batch_id, error=f"Cancelled, but its task is still in CVAT ({error}); close the batch to delete it.")
         return

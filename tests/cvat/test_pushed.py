@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 import json
-from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -14,9 +13,9 @@ from app.domain.errors import Conflict
 from app.flows import cvat_batches, cvat_pull, cvat_push, cvat_schedule, review
 from app.flows.cvat_batches import BadPush, Options
 from app.flows.cvat_schedule import Unsigned
-from app.flows.progress import Cancelled
+from app.flows.progress import Cancelled, Lost
 from app.flows.review import Selection
-from app.store import cvat, datasets, jobs, rasters, receipts, revisions, samples
+from app.store import cvat, datasets, rasters, receipts, revisions, samples
 from app.store.browse import Filter
 from app.store.decisions import Wish
 from app.store.revisions import Proposal
@@ -131,29 +130,21 @@ def test_a_broken_import_is_told_and_done_again(trip: Trip) -> None:
         cvat_batches.retry(trip.db, batch.id)
 
 
-def stopped_at(trip: Trip, call: str, cancel: Callable[[], None]) -> None:
-    """Push, and have it cancelled at its first progress after ``call``."""
+def stopped_at(trip: Trip, call: str, by: type[Cancelled | Lost]) -> None:
+    """A push that is told to stop at its first progress after ``call``."""
     (batch,) = trip.plan()
-    job = batch.job_id or 0
 
     def progress(_done: int, _total: int, _message: str) -> None:
         if any(one.startswith(call) for one in trip.standin.calls):
-            cancel()
-            raise Cancelled
+            raise by
 
-    with trip.db.write() as session:
-        jobs.claim(session, job, "worker")
-    with pytest.raises(Cancelled):
+    with pytest.raises(by):
         cvat_push.run(trip.db, trip.settings, batch.id, progress, trip.connect)
 
 
 @pytest.mark.parametrize("call", ["GET /api/server", "POST /api/tasks/1/data", "GET /api/requests", "PUT"])
 def test_a_cancelled_push_leaves_nothing_on_either_side(trip: Trip, call: str) -> None:
-    def cancel() -> None:
-        with trip.db.write() as session:
-            jobs.cancel(session, trip.batch(1).job_id or 0)
-
-    stopped_at(trip, call, cancel)
+    stopped_at(trip, call, Cancelled)
     assert trip.standin.state.tasks == {} and trip.batch(1).state == "closed"
     assert set(trip.statuses().values()) == {"unreviewed", "unlabeled"}
     assert not list((trip.settings.home / cvat_push.FOLDER).glob("*"))
@@ -161,7 +152,7 @@ def test_a_cancelled_push_leaves_nothing_on_either_side(trip: Trip, call: str) -
 
 
 def test_a_push_that_another_worker_took_is_left_to_it(trip: Trip) -> None:
-    stopped_at(trip, "POST /api/tasks/1/data", lambda: None)
+    stopped_at(trip, "POST /api/tasks/1/data", Lost)
     assert len(trip.standin.state.tasks) == 1
     trip.push(trip.batch(1))
     assert trip.batch(1).state == "at_cvat" and len(trip.standin.state.tasks) == 1
