@@ -67,7 +67,8 @@ def crossval_(
         console.dump({"run": run.id, **result})
         return
     console.say(f"Run {run.id} judged {result['predicted']} masks and flagged {result['flagged']}.")
-    console.say(f"The predictions that it judged by have a mean IoU of {_percent(result['miou'])}.")
+    weak = "; too weak to flag by, they only rank" if result["weak"] else ""
+    console.say(f"The predictions that it judged by have a mean IoU of {_percent(result['miou'])}{weak}.")
 
 
 def _percent(share: float | None) -> str:

@@ -29,6 +29,8 @@ from ml import predictions as files
 from ml import snapshot as frozen
 
 BATCH = 50
+# Predictions of a lower mean IoU are too weak to flag a mask by; what they say still ranks.
+WEAK = 0.3
 VERSION = ImpreciseMask.version + 1  # judged with a model; it may raise again what was closed before there was one
 
 
@@ -101,12 +103,14 @@ def judge(
             done += 1
             progress(done, total, "judging masks")
         judged += _write_batch(db, run_id, found)
+    miou = confusion.mean_iou(classes)
     facts = {
         "reason": "all folds",
         "folds": len(learned),
         "predicted": len(judged),
         "share": fitted.share,
-        "miou": confusion.mean_iou(classes),
+        "miou": miou,
+        "weak": miou is None or miou < WEAK,
     }
     return _conclude(db, run_id, owner.id, classes, judged, facts, begin)
 
@@ -154,7 +158,7 @@ def _conclude(
     with db.write() as session:
         regions.open_of_run(session, run_id)
         worst = regions.worst_of_run(session, run_id)
-        found = [_finding(one, worst.get(one.sample), classes) for one in judged]
+        found = [_finding(one, worst.get(one.sample), classes, facts["weak"]) for one in judged]
         ran = Ran(ImpreciseMask.name, VERSION, ImpreciseMask.subject, run_id)
         flagged = findings.record(session, dataset_id, ran, looked, found, ())
         result = {**facts, "flagged": flagged, "regions": len(worst), "seconds": round(time.monotonic() - begin, 1)}
@@ -162,9 +166,9 @@ def _conclude(
     return result
 
 
-def _finding(one: Judged, worst: Region | None, classes: ClassList) -> Finding:
-    """Flagged from the threshold on, unless a person has kept every region that it is about."""
-    if one.score < ImpreciseMask.threshold or (one.regions and worst is None):
+def _finding(one: Judged, worst: Region | None, classes: ClassList, weak: bool) -> Finding:
+    """Flagged from the threshold on, unless a person has kept every region that it is about, or models are too weak."""
+    if weak or one.score < ImpreciseMask.threshold or (one.regions and worst is None):
         return Finding(one.sample, one.score, False)
     return Finding(one.sample, one.score, True, _reason(worst, one.shape, classes) if worst else UNPLACED)
 

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from app.domain.actor import Actor
-from app.flows import child
+from app.domain.checks.duplicate_image import DuplicateImage
+from app.flows import child, inspect
 from app.flows.child import Hear, folder_of
 from app.flows.progress import Progress, quiet
 from app.flows.snapshot import CantTrain, freeze, path_of
-from app.store import datasets, jobs, runs
+from app.store import datasets, jobs, runs, samples
 from app.store.db import Database
 from app.store.members import ARMS, Arm
 from app.store.tables import Run, Snapshot
@@ -88,12 +89,18 @@ def run(db: Database, home: Path, run_id: int, progress: Progress = quiet) -> di
 
 
 def snapshot_of(db: Database, home: Path, run_id: int, progress: Progress = quiet) -> Snapshot:
-    """What a run is trained on: frozen when it starts, the same where it goes on. Raises CantTrain, NotFound."""
+    """What a run is trained on: frozen when it starts, the same where it goes on. Raises CantTrain, NotFound.
+
+    Copies of a picture are looked for first where nobody has yet: none may be learned from and judged at once.
+    """
     with db.read() as session:
         row = runs.find(session, run_id)
         if row.snapshot_id is not None:
             return runs.find_snapshot(session, row.snapshot_id)
         dataset = datasets.by_id(session, row.dataset_id).name
+        grouped = samples.all_grouped(session, row.dataset_id)
+    if not grouped:
+        inspect.run(db, dataset, [DuplicateImage.name], progress)
     arm: Arm = row.arm  # type: ignore[assignment]
     snapshot = freeze(db, home, dataset, arm, progress)
     with db.write() as session:

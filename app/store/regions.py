@@ -17,8 +17,8 @@ SAME = 0.5
 
 
 def drop(session: Session, run_id: int) -> None:
-    """Forget what a run that was interrupted has written."""
-    session.execute(delete(Region).where(Region.run_id == run_id))
+    """Forget what a run that was interrupted has written, but what people decided."""
+    session.execute(delete(Region).where(Region.run_id == run_id, Region.state.in_(("withdrawn", "open"))))
 
 
 def add(session: Session, run_id: int, sample: Sample, revision_id: int, found: Sequence[Found]) -> None:
@@ -42,7 +42,11 @@ def open_of_run(session: Session, run_id: int) -> None:
     kept: dict[tuple[int, str], list[Bounds]] = {}
     for one, frame in _framed(session, Region.revision_id.in_(judged), Region.state == "kept"):
         kept.setdefault((one.revision_id, one.reason), []).append(_bounds(one, frame))
-    raised = (Region.run_id == run_id, Region.revision_id.in_({revision for revision, _ in kept}))
+    raised = (
+        Region.run_id == run_id,
+        Region.state == "open",
+        Region.revision_id.in_({revision for revision, _ in kept}),
+    )
     for one, frame in _framed(session, *raised):
         here = _bounds(one, frame)
         if any(rle.iou(here, there) >= SAME for there in kept.get((one.revision_id, one.reason), ())):

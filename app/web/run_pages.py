@@ -35,7 +35,7 @@ FIGURES = (
     ("calibration_error", "Calibration error", "How far its confidence is from being right; 0 is best."),
 )
 MAIN = ("epochs", "width", "class_balance")  # the keys that stand in the open
-WEAK = 0.4  # mean IoU below which predictions say little of single regions
+NOISY = 0.5  # mean IoU below which predictions say little of single regions
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 router.include_router(comparison_pages.router)
 
@@ -101,7 +101,7 @@ def one_run(request: Request, session: Read, settings: Config, owner: Owner, run
         dataset=shapes.dataset(session, owner),
         run=run_shapes.full(session, settings.home, row),
         figures=FIGURES,
-        weak=WEAK,
+        noisy=NOISY,
         others=[one for one in run_shapes.of_dataset(session, owner) if one["id"] != run and one["miou"] is not None],
     )
 

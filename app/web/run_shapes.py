@@ -17,7 +17,7 @@ from app.web import shapes
 
 Json = dict[str, Any]
 WORST = 24
-FOUND = ("folds", "predicted", "flagged", "regions", "share", "miou")
+FOUND = ("folds", "predicted", "flagged", "regions", "share", "miou", "weak")
 
 
 def short(dataset: str, row: Run, job: Job) -> Json:

@@ -45,6 +45,7 @@ class Found(BaseModel):
     regions: int = Field(description="Masks with an open region.")
     share: float = Field(description="Estimated share of masks with an error.")
     miou: float | None = Field(description="Mean IoU of the predictions that the masks were judged by.")
+    weak: bool = Field(description="They are too weak to flag a mask by, and only rank.")
 
 
 class RunShort(BaseModel):
