@@ -179,9 +179,8 @@ def _annotate(db: Database, connection: Connection, batch: CvatBatch, progress: 
     held = client.shapes(connection, task=task)
     if not held and any(shapes for _, shapes in encoded):
         progress(0, 0, "sending masks")
-        _set(
-            db, batch.id, state="annotating"
-        )  # fails where the job is another worker's by now: this replaces all shapes
+        # This replaces all shapes; the write before it fails where the job is another worker's by now.
+        _set(db, batch.id, state="annotating")
         client.put_annotations(connection, task, wire.body(one for _, shapes in encoded for one in shapes))
         held = client.shapes(connection, task=task)
     client.check_count(held, {number: len(shapes) for number, shapes in encoded})
