@@ -34,11 +34,15 @@ class UnknownExperiment(Invalid):
 
 @dataclass(frozen=True)
 class Facts:
-    """What a data set offers. ``background``: it has such a class. ``contaminated``, ``corrected``: samples to learn
-    from that are excluded or flagged as contaminated, and whose mask was changed since the import. ``rare``: the
-    rarest foreground class in train, ``copies`` how often its pictures are repeated (0: oversampling says nothing)."""
+    """What a data set offers. ``background``: it has such a class; ``foreground``: how many of that role.
+
+    ``contaminated``, ``corrected``: samples to learn from that are excluded or flagged as contaminated, and whose mask
+    was changed since the import. ``rare``: the rarest foreground class in train, ``copies`` how often its pictures are
+    repeated (0: oversampling says nothing).
+    """
 
     background: bool
+    foreground: int
     contaminated: int
     corrected: int
     rare: str
@@ -48,7 +52,7 @@ class Facts:
 @dataclass(frozen=True)
 class Experiment:
     """``data`` names the snapshot it learns from, ``keys`` what it changes in the baseline's config, ``against`` the
-    experiment that it is compared with (its own name: with nothing)."""
+    experiment that it is compared with (its own name: with nothing), ``times`` how many times the epochs it gets."""
 
     name: str
     family: str
@@ -56,6 +60,7 @@ class Experiment:
     data: str = "clean"
     keys: Mapping[str, Any] = field(default_factory=dict)
     against: str = BASELINE
+    times: int = 1
 
 
 @dataclass(frozen=True)
@@ -103,7 +108,8 @@ def catalogue(facts: Facts) -> tuple[list[Experiment], list[Left]]:
             "leaking_copies",
             against="clean_copies",
         ),
-        Experiment(HALF, "pseudo", "Half of the training masks", "half"),
+        # As many steps as all masks would give: what pseudo-labels add is then no matter of training longer.
+        Experiment(HALF, "pseudo", "Half of the training masks, twice the epochs", "half", times=2),
         Experiment(
             "pseudo_labels", "pseudo", "Half of the masks, pseudo-labels for the other half", "pseudo", against=HALF
         ),
@@ -177,8 +183,8 @@ def _augmentations() -> list[Experiment]:
 
 def _left(facts: Facts) -> list[Left]:
     left = []
-    if not facts.background:
-        reason = "no class has the role background"
+    if not facts.background or facts.foreground < 2:
+        reason = "no class has the role background" if not facts.background else "there is one foreground class only"
         left += [Left(name, reason) for name in ("no_background", "no_background_contaminated")]
     if not facts.contaminated:
         reason = "no sample to learn from is excluded, or flagged because it shares its mask"

@@ -94,9 +94,9 @@ def facts_of(folder: Path) -> Facts:
     contaminated = path(folder, "contaminated")
     bad = sum(row.key not in known for row in frozen.read(contaminated).rows) if contaminated.exists() else 0
     corrected = _changed(clean, opened(folder, "given")) if path(folder, "given").exists() else 0
-    background = any(one.role == "background" for one in clean.targets)
+    roles = [one.role for one in clean.targets]
     rare, copies = _rare(clean)
-    return Facts(background, bad, corrected, rare, copies)
+    return Facts("background" in roles, roles.count("foreground"), bad, corrected, rare, copies)
 
 
 def path(folder: Path, name: str) -> Path:

@@ -7,6 +7,7 @@
 import fcntl
 import json
 import shutil
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from ml import config as configs
 # Few pictures and epochs: small batches make steps enough of them. Nobody looks at the film strips of these runs.
 SCALE: Mapping[str, Any] = {"width": 8, "batch": 4, "learning_rate": 0.003, "samples": 0}
 _MACHINE = ("device", "precision", "layout", "compile")  # what the first run measured holds for all others
+PATIENCE = 2.0  # seconds; a child that was just started for a command that was killed holds the folder until it runs
 
 
 class OtherSuite(Conflict):
@@ -146,7 +148,7 @@ def _see_trained(out: Path, one: Experiment, seed: int, keys: Mapping[str, Any],
     machine = out / "machine.json"
     settled = json.loads(machine.read_text()) if machine.exists() else {}
     wanted = folder / "wanted.json"
-    _write_json(wanted, {**keys, **settled, **one.keys, "seed": seed})
+    _write_json(wanted, {**keys, **settled, **one.keys, "epochs": keys["epochs"] * one.times, "seed": seed})
     snapshot = experiment_data.path(out / "data", data)
     child.see_done(["ml.train", str(snapshot), "--out", str(folder), "--config", str(wanted)], folder, hear)
     (folder / "checkpoint.pt").unlink(missing_ok=True)
@@ -194,13 +196,17 @@ def _conclude(
 def _alone(out: Path) -> Iterator[None]:
     """Hold the suite's folder: of two processes each would take the other's trainer for one that was left behind."""
     out.mkdir(parents=True, exist_ok=True)
+    until = time.monotonic() + PATIENCE
     with (out / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise AtWork(
-                f"Another command is at work in {out}; wait for it, stop it, or give another --out."
-            ) from error
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError as error:
+                if time.monotonic() >= until:
+                    sentence = f"Another command is at work in {out}; wait for it, stop it, or give another --out."
+                    raise AtWork(sentence) from error
+                time.sleep(0.1)
         yield
 
 

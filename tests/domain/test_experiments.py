@@ -4,7 +4,7 @@ import pytest
 
 from app.domain.experiments import BASELINE, Facts, UnknownExperiment, catalogue, chosen
 
-RICH = Facts(background=True, contaminated=3, corrected=2, rare="rock", copies=4)
+RICH = Facts(background=True, foreground=4, contaminated=3, corrected=2, rare="rock", copies=4)
 
 
 def test_every_experiment_is_compared_with_one_that_stands_before_it() -> None:
@@ -20,6 +20,7 @@ def test_every_experiment_is_compared_with_one_that_stands_before_it() -> None:
     ("poorer", "gone"),
     [
         ({"background": False}, {"no_background", "no_background_contaminated"}),
+        ({"foreground": 1}, {"no_background", "no_background_contaminated"}),
         ({"contaminated": 0}, {"contaminated", "no_background_contaminated"}),
         ({"corrected": 0}, {"given_masks"}),
         ({"copies": 0}, {"oversample"}),

@@ -227,7 +227,8 @@ def test_a_config_that_is_none_is_a_sentence(db: Database, home: Path, keys: dic
         experiments.run(db, home, home / "suite", replace(TINY, keys=keys))
 
 
-def test_two_commands_never_train_in_one_folder(db: Database, home: Path) -> None:
+def test_two_commands_never_train_in_one_folder(db: Database, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(experiments, "PATIENCE", 0.0)
     out = home / "suite"
     out.mkdir()
     with (out / "lock").open("w") as lock:
