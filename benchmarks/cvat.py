@@ -91,6 +91,40 @@ def theirs(sdk: Client, task_id: int, held: list[Mask], labels: dict[int, int]) 
     assert all(np.array_equal(one, other) for one, other in zip(back, held, strict=True))
 
 
+def whole(
+    connection: Connection, sdk: Client, project: int, held: list[Mask], labels: dict[int, int], folder: Path
+) -> None:
+    """A push from nothing to all masks there, our way and the SDK's: task, pictures, shapes."""
+    files = []
+    for number, mask in enumerate(held):
+        files.append(folder / f"{number:05}.png")
+        files[-1].write_bytes(encode_png(mask))
+
+    def ours() -> None:
+        task = client.create_task(connection, project, "ours", segment_size=len(held))
+        path = folder / "ours.zip"
+        upload.write_zip(path, ((file.name, file.read_bytes()) for file in files))
+        upload.wait_for_data(connection, task.id, upload.start_upload(connection, task.id, path))
+        shapes = (one for frame, mask in enumerate(held) for one in wire.encode(mask, labels, IDS, frame))
+        client.put_annotations(connection, task.id, wire.body(shapes))
+
+    def theirs() -> None:
+        spec = models.TaskWriteRequest(name="theirs", project_id=project, segment_size=len(held), overlap=0)
+        # Its own wait between two looks is five seconds.
+        task = sdk.tasks.create_from_data(spec, files, data_params={"image_quality": 100}, status_check_period=1)
+        shapes = [
+            models.LabeledShapeRequest(
+                type="mask", frame=frame, label_id=labels[int(id)], points=masks.encode_mask(mask == id), source="file"
+            )
+            for frame, mask in enumerate(held)
+            for id in np.unique(mask)
+        ]
+        task.set_annotations(models.LabeledDataRequest(shapes=shapes))
+
+    timed("ours: a whole push", ours)
+    timed("SDK: a whole push", theirs)
+
+
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 500
     held = noisy(count)
@@ -121,6 +155,7 @@ def main() -> None:
         sdk = stack.enter_context(Client(url, check_server_version=False))
         sdk.login((user, password))
         theirs(sdk, task.id, held, labels)
+        whole(connection, sdk, project.id, held, labels, Path(folder))
         connection.call("DELETE", f"/api/projects/{project.id}")
         connection.close()
 
