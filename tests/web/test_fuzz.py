@@ -38,7 +38,7 @@ def test_no_sequence_of_requests_breaks_the_server(home: Path, tmp_path: Path, s
                     pristine.backup(live)
 
             def get_call_kwargs(self, *_: Case[Any]) -> dict[str, Any]:
-                return {"headers": {"Origin": address}, "timeout": 30}
+                return {"headers": {"Origin": address}, "timeout": 120}
 
             def before_call(self, case: Case[Any]) -> None:
                 super().before_call(case)
