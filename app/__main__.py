@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import typer
 
-from app.cli import compare, console, cvat, data, experiments, review, server, training
+from app.cli import compare, console, cvat, data, experiments, moving, review, server, training
 from app.domain.errors import RemaskError
 from app.store.faults import trouble
 
@@ -27,6 +27,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "review": review.review_,
     "undo": review.undo,
     "export": data.export_,
+    "migrate": moving.migrate,
     "train": training.train_,
     "crossval": training.crossval_,
     "compare": compare.compare_,
