@@ -24,13 +24,13 @@ from app.store import jobs as rows
 from app.store.db import Database, open_database
 from tests.sets import every_sample, write_npz
 
-
 # A worker that is given up after 3 seconds rather than 20.
 IMPATIENT = """
 from datetime import timedelta
 from app.jobs import running
+from app.store import postgresql
 from app.store import jobs
-running.BEAT_SECONDS, jobs.LOST_AFTER = 0.5, timedelta(seconds=3)
+running.BEAT_SECONDS, jobs.LOST_AFTER, postgresql._SILENCE = 0.5, timedelta(seconds=3), "3s"
 from app.__main__ import main
 main()
 """
