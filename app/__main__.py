@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import typer
 
-from app.cli import compare, console, cvat, data, experiments, moving, review, server, training
+from app.cli import compare, console, cvat, data, experiments, moving, operations, review, server, training
 from app.domain.errors import RemaskError
 from app.store.faults import trouble
 
@@ -29,6 +29,9 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "export": data.export_,
     "migrate": moving.migrate,
     "train": training.train_,
+    "doctor": operations.doctor_,
+    "backup": operations.backup_,
+    "restore": operations.restore_,
     "crossval": training.crossval_,
     "compare": compare.compare_,
     "experiments": experiments.experiments_,
