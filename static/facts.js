@@ -2,7 +2,7 @@
 
 import { $, el, moment, number, percent, plural, score, swatch, words } from "./ui.js";
 
-const VERBS = { keep: "kept", exclude: "excluded", include: "taken back in", restore: "restored a mask", reject: "rejected a mask", edit: "drew a mask", undo: "undone" };
+const VERBS = { keep: "kept", exclude: "excluded", include: "taken back in", restore: "restored a mask", reject: "rejected a mask", edit: "drew a mask", cvat: "taken from CVAT", undo: "undone" };
 
 export function facts({ classes, viewer, look, restore, reject, compare }) {
   const off = new Set(JSON.parse(sessionStorage.getItem(`off:${document.body.dataset.dataset}`) ?? "[]"));

@@ -30,6 +30,7 @@ _DONE = {
     "restore": "restored a mask of",
     "reject": "rejected a proposal for",
     "edit": "drew a mask for",
+    "cvat": "took from CVAT",
     "undo": "undone",
 }
 
