@@ -38,17 +38,23 @@ def reserve(settings: Settings) -> Iterator[socket.socket]:
         yield listening
 
 
-def serve(settings: Settings, db: Database, listening: socket.socket, say: Callable[[str], None], page: str) -> None:
-    """Serve until stopped; says the address, ``page`` and all."""
+def serve(
+    settings: Settings, db: Database, listening: socket.socket, say: Callable[[str], None], page: str, with_worker: bool
+) -> None:
+    """Serve until stopped, a worker beside it or not; says the address, ``page`` and all."""
     logs.begin(settings.log)
-    worker = subprocess.Popen([sys.executable, "-m", "app", "worker", "--until-stdin-closes"], stdin=subprocess.PIPE)
+    worker = None
+    if with_worker:
+        command = [sys.executable, "-m", "app", "worker", "--until-stdin-closes"]
+        worker = subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: S603  (our own program)
     try:
         say(f"Remask is at http://{_shown(settings.host)}:{settings.port}{page}   (Ctrl+C stops it)")
         app = create_app(settings)
         config = uvicorn.Config(app, log_level="warning", log_config=None, timeout_graceful_shutdown=2)
         uvicorn.Server(config).run(sockets=[listening])
     finally:
-        worker.communicate()
+        if worker is not None:
+            worker.communicate()
         db.close()
 
 

@@ -14,6 +14,7 @@ from app.flows import ingest
 
 def serve(
     data: Annotated[Path | None, typer.Option(help="Import this folder, zip or file first and open on it.")] = None,
+    no_worker: Annotated[bool, typer.Option("--no-worker", help="Leave the jobs to `remask worker`.")] = False,
 ) -> None:
     """Serve the app and run its background jobs, until Ctrl+C.
 
@@ -29,7 +30,7 @@ def serve(
                 report = ingest.run(db, data, name_for(data), person(settings.reviewer), progress=progress)
             console.say(sentence(report))
             page = f"/d/{report.dataset}"
-        serving.serve(settings, db, listening, console.say, page)
+        serving.serve(settings, db, listening, console.say, page, not no_worker)
 
 
 def worker(
