@@ -9,7 +9,8 @@ served; Chromium (found on the machine) draws on it with real pointer events. Pr
 - frame: from one painted frame to the next while the pointer moves;
 - undo: taking back the last stroke, until it is painted;
 - draft: from the stroke's end to the acknowledged draft, without the pause that autosave waits for (300 ms);
-- save: from Enter to the acknowledged revision.
+- save: from Enter to the acknowledged revision; and how much of it the server computed, which other work on the
+  machine doesn't stretch.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import shutil
 import socket
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -133,7 +135,7 @@ def until_saved(page: Page, selector: str, key: str) -> float:
 
 def measure(page: Page, url: str, strokes: int, saves: int) -> dict[str, list[float]]:
     random = np.random.default_rng(1)
-    found: dict[str, list[float]] = {"undo": [], "draft": [], "save": []}
+    found: dict[str, list[float]] = {"undo": [], "draft": [], "save": [], "save, server's processor": []}
     page.goto(url)
     for size in (40, 160):
         page.evaluate("size => localStorage.setItem('draw', JSON.stringify({ size }))", size)
@@ -159,7 +161,9 @@ def measure(page: Page, url: str, strokes: int, saves: int) -> dict[str, list[fl
         page.locator("#canvas[data-drawing=true]").wait_for()
         stroke(page, random)
         page.locator("#draw-save[data-state=saved]").wait_for()
+        worked = time.process_time()
         found["save"].append(until_saved(page, "#save", press("Enter")))
+        found["save, server's processor"].append(1000 * (time.process_time() - worked))
         page.wait_for_timeout(300)
     return found
 

@@ -7,8 +7,9 @@ import { facts } from "./facts.js";
 import { bind } from "./keys.js";
 import { Leases } from "./lease.js";
 import { looks } from "./looks.js";
+import { another, mark, overtaken } from "./notices.js";
 import { Queue } from "./queue.js";
-import { $, $$, data, el, fail, number, releaseAfterPointer, store, stored, toast, words } from "./ui.js";
+import { $, $$, data, fail, number, releaseAfterPointer, store, stored, toast, words } from "./ui.js";
 import * as visit from "./visit.js";
 
 const page = data();
@@ -21,7 +22,9 @@ const cache = new Cache();
 const canvas = $("#canvas");
 const names = new Map(page.classes.map((one) => [one.id, one.name]));
 const viewer = looks((id) => names.get(id) ?? `id ${id}`);
-const side = facts({ classes: page.classes, viewer, look, restore, reject, compare: (revision) => editor.merge(entry.sample, revision.id) });
+const look = (revision) => show(current, { revision: revision.state === "current" ? null : revision });
+const compare = (revision) => editor.merge(entry.sample, revision.id);
+const side = facts({ classes: page.classes, viewer, look, restore, reject, compare });
 const queue = new Queue(base, query);
 const leases = new Leases(page.dataset, queue, held, (id) => cache.get(id).catch(() => {}));
 const editor = mountEditor({ viewer, page, masks: cache, host: { entry: () => entry, mark, saved, show: () => show(current), next: (step = 1) => go(step), confirm } });
@@ -96,17 +99,11 @@ async function show(id, { push = false, fresh = false, revision = null } = {}) {
   canvas.setAttribute("aria-label", `${sample.key}, ${words(sample.status)}`);
   viewer.show(image, sample.width, sample.height, ids);
   side.show(sample, ids, revision);
-  banner(revision);
+  another(revision, () => show(current));
   buttons();
   canvas.dataset.sample = id;
   editor.shown();
   prefetch();
-}
-
-function banner(revision) {
-  const box = $("#banner");
-  box.hidden = !revision;
-  if (revision) box.replaceChildren(`Mask ${revision.id}, ${revision.state}`, el("button", { class: "button small", type: "button", onclick: () => show(current) }, "Back to the current one"));
 }
 
 function buttons() {
@@ -139,11 +136,6 @@ function go(step) {
 
 const SETTLED = new Set(["excluded", "accepted", "corrected", "unlabeled"]);
 let saving = 0;
-function mark(state, text, retry) {
-  const save = $("#save");
-  save.dataset.state = state;
-  save.replaceChildren(text, retry ? el("button", { class: "button small", type: "button", onclick: retry }, "Retry") : "");
-}
 
 // One after the other, so that a quick second key sees what the first one did.
 let last = Promise.resolve();
@@ -184,11 +176,11 @@ function noteDecided(id) {
   sessionStorage.setItem("decided", JSON.stringify([...decided].slice(-2000)));
 }
 
-// A drawn mask is in force.
-async function saved(id) {
+// A drawn mask is in force; what is decided next sees it.
+function saved(id) {
   noteDecided(id);
-  await cache.refresh(id);
-  if (current === id) await show(id);
+  last = last.then(() => cache.refresh(id)).catch(fail);
+  return last.then(() => current === id && show(id));
 }
 
 // Somebody was faster: say what changed, and let the person choose.
@@ -202,15 +194,7 @@ async function conflict(id, wish, error) {
   mark("failed", "Not saved.");
   await cache.refresh(id).catch(() => {});
   if (current === id) await show(id);
-  const last = theirs.decisions?.[0];
-  const by = last ? ` (${words(last.verb)} by ${last.actor})` : "";
-  const box = $("#banner");
-  box.hidden = false;
-  box.replaceChildren(
-    `It has changed since you opened it: now ${words(theirs.status)}${by}. Your “${wish.verb}” is not saved.`,
-    el("button", { class: "button small", type: "button", onclick: () => ((box.hidden = true), decide(wish, { force: true })) }, `${wish.verb} anyway`),
-    el("button", { class: "button small", type: "button", onclick: () => ((box.hidden = true), mark("idle", "")) }, "Leave it"),
-  );
+  overtaken(theirs, wish, () => decide(wish, { force: true }));
 }
 
 const keep = () => decide({ verb: "keep" });
@@ -229,9 +213,6 @@ function restore(revision) {
 }
 function reject(revision) {
   return decide({ verb: "reject", revision: revision.id }, { advance: false });
-}
-function look(revision) {
-  show(current, { revision: revision.state === "current" ? null : revision });
 }
 
 // Enter: what was decided in this visit stands; anything else is kept as it is; then the next one.

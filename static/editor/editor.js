@@ -28,6 +28,8 @@ export function mountEditor({ viewer, page, masks, host }) {
   let likeness = null;
   let offKeys = null;
   let version;
+  let finishing = null;
+  let settling = null; // until the page knows what was saved last
 
   const desk = {
     on: false, panning: false, pen, nothing: empty?.id, doc: null, last: null, suggestion: null,
@@ -93,6 +95,7 @@ export function mountEditor({ viewer, page, masks, host }) {
 
   // ``draft``: unfinished work to go on with.
   async function start(draft = null) {
+    await settling;
     const { sample, ids } = host.entry();
     if (desk.on) return;
     if (viewer.ids !== ids) return toast("Go back to the current mask first, then draw.");
@@ -147,25 +150,38 @@ export function mountEditor({ viewer, page, masks, host }) {
 
   const untouched = () => !desk.doc.done.length && !saver.counter;
 
-  // Makes a revision of it, then ``then``; ``unchanged`` where there is nothing to save.
+  // Makes a revision of it, then ``then``; ``unchanged`` where there is nothing to save. What is asked for while it is
+  // being saved follows after it.
   async function done(then, unchanged = then) {
+    if (finishing) return (await finishing) && then();
     if (pointer.busy()) return;
     if (untouched()) {
       stop();
       return unchanged();
     }
+    finishing = finish(then, unchanged);
+    const next = await finishing;
+    finishing = null;
+    return next?.();
+  }
+
+  // What comes next, or null where it could not be saved.
+  async function finish(then, unchanged) {
     mark("saving", "Saving…");
     const mine = saver;
     try {
       const result = await mine.finish(version);
       finished(mine, result);
-      if (result.revision === null) return unchanged();
-      host.saved(mine.sample);
-      return then();
+      if (result.revision === null) return unchanged;
+      settling = host.saved(mine.sample);
+      return then;
     } catch (error) {
-      if (error instanceof Failure && error.status === 409 && error.problem.current) return conflict(mine, error);
-      mark("failed", "Not saved.", () => done(then, unchanged));
-      return fail(error);
+      if (error instanceof Failure && error.status === 409 && error.problem.current) await conflict(mine, error);
+      else {
+        mark("failed", "Not saved.", () => done(then, unchanged));
+        fail(error);
+      }
+      return null;
     }
   }
 

@@ -285,3 +285,35 @@ def test_keys_of_decisions_rest_while_drawing(served: Served, page: Page) -> Non
     page.keyboard.press("Escape")
     expect(page.locator("#draft")).to_be_hidden()
     assert status_counts(served) == before
+
+
+def test_the_proposed_mask_is_copied_under_the_brush_and_compared(served: Served, page: Page) -> None:
+    base, given = current(served)
+    proposed = given.copy()
+    proposed[20:40, 30:70] = BIG_ROCK
+    edit.finish(served.db, SAMPLE, proposed, person("Bob"), base, aside=True)
+    start(page, served, size=10, round=False)
+    page.keyboard.press("t")
+    drag(page, (25, 30), (50, 30))
+    wanted = given.copy()
+    wanted[25:35, 30:55] = BIG_ROCK
+    np.testing.assert_array_equal(done(page, served), wanted)
+    page.goto(f"{served.url}/d/demo/samples/{SAMPLE}")
+    shown_sample(page)
+    page.get_by_role("button", name="Compare").click()
+    expect(page.locator("#merge-why")).to_contain_text(f"{int((wanted != proposed).sum())} pixels")
+    page.get_by_role("button", name="All mine").click()
+    expect(page.locator("#status")).to_have_text("corrected")
+    np.testing.assert_array_equal(current(served)[1], proposed)
+
+
+def test_keys_right_after_done_see_the_new_mask(served: Served, page: Page) -> None:
+    start(page, served, size=3)
+    drag(page, (20.5, 20.5), (40.5, 20.5))
+    page.keyboard.press("Enter")
+    page.keyboard.press("d")  # on to the next and back, while it is still being saved
+    expect(page.locator("#status")).to_have_text("corrected")
+    expect_sample(page, SAMPLE)
+    page.keyboard.press("x")
+    expect(page.locator("#status")).to_have_text("excluded")
+    assert status_counts(served)["excluded"] == 1
