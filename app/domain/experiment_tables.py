@@ -51,9 +51,10 @@ def _head(results: Mapping[str, Any]) -> str:
     if luck is None:
         lines.append("Nothing was trained with two seeds, so nobody knows what luck does here: no difference is bold.")
     else:
+        degrees = "1 degree" if luck["freedom"] == 1 else f"{luck['freedom']} degrees"
         lines.append(
             f"The seed alone moves the test mean IoU by {_points(luck['deviation'])} points (standard deviation, "
-            f"{luck['freedom']} degrees of freedom); the intervals of what was trained once are widened by that."
+            f"{degrees} of freedom); the intervals of what was trained once are widened by that."
         )
     base = next((row for row in results["experiments"] if row["name"] == "baseline"), None)
     if base is not None and len(base["seeds"]) > 1:
