@@ -123,8 +123,9 @@ def _worker(patient: Patient) -> Iterator[Ailment]:
     with patient.db.read() as session:
         lost, waiting = filed.lost_jobs(session), filed.waiting(session)
     if not alive and (lost or waiting):
+        count = len(lost) + waiting
         sentence = (
-            f"{count_of(len(lost) + waiting, 'job')} wait and no worker was seen for 20 seconds; start `remask serve` "
-            "or `remask worker`."
+            f"No worker was seen for 20 seconds, and there is work for it ({count_of(count, 'job')}); start "
+            "`remask serve` or `remask worker`."
         )
-        yield Ailment("worker", sentence, len(lost) + waiting, examples=shown(lost))
+        yield Ailment("worker", sentence, count, examples=shown(lost))
