@@ -19,7 +19,7 @@ from app.store.db import open_database
 from app.store.tables import CvatBatch, CvatLine, CvatPull
 from tests.cvat.journey import QUICK, Clock, server
 from tests.cvat.standin import Standin, running
-from tests.cvat.trip import ADA, Trip, settings_for
+from tests.cvat.trip import ADA, PATIENT, Trip, connecting, settings_for
 
 
 class Killed(BaseException):
@@ -31,7 +31,7 @@ class Dying(Connection):
 
     def __init__(self, url: str, nth: int, after: bool) -> None:
         clock = Clock()
-        super().__init__(server(url), QUICK, sleep=clock.sleep, clock=clock)
+        super().__init__(server(url), PATIENT, sleep=clock.sleep, clock=clock)
         self.left, self.after = nth, after
 
     def call(self, *args: Any, **more: Any) -> Answer:
@@ -132,10 +132,10 @@ def end_of_pull(trip: Trip) -> object:
 
 
 def until_done(trip: Trip, step: Callable[[Trip, Connect], None], most: int = 8) -> int:
-    """Runs a step again after each failure; how often it failed."""
+    """Runs a step, quick to give up, again after each failure; how often it failed."""
     for failed in range(most):
         try:
-            step(trip, trip.connect)
+            step(trip, connecting(trip.standin.url, QUICK))
         except CvatError:
             continue
         return failed

@@ -197,18 +197,19 @@ def test_cvat_calls_and_its_batch_is_pulled(trip: Trip) -> None:
     (batch,) = trip.plan(SMALL)
     cvat_push.run(trip.db, called, batch.id, connect=trip.connect)
     (hook,) = trip.standin.state.webhooks.values()
-    assert hook["target_url"] == "http://here/hook" and hook["events"] == ["update:job"]
+    assert hook["target_url"] == "http://here/hook/lab" and hook["events"] == ["update:job"]
     trip.job(1)
     body = json.dumps({"event": "update:job", "job": trip.standin.state.jobs[1]}).encode()
     with pytest.raises(Unsigned):
-        cvat_schedule.on_webhook(trip.db, called, body, "sha256=0")
-    (pull,) = cvat_schedule.on_webhook(trip.db, called, body, signature(body))
-    assert cvat_schedule.on_webhook(trip.db, called, body, signature(body))[0].id == pull.id
+        cvat_schedule.on_webhook(trip.db, called, "lab", body, "sha256=0")
+    (pull,) = cvat_schedule.on_webhook(trip.db, called, "lab", body, signature(body))
+    assert cvat_schedule.on_webhook(trip.db, called, "lab", body, signature(body))[0].id == pull.id
     cvat_pull.run(trip.db, trip.settings, pull.id, connect=trip.connect)
     with trip.db.read() as session:
         assert receipts.find(session, pull.id).counts == {"unchanged": 2}
     idle = json.dumps({"event": "update:job", "job": trip.standin.state.jobs[2]}).encode()
-    assert cvat_schedule.on_webhook(trip.db, called, idle, signature(idle)) == []
+    assert cvat_schedule.on_webhook(trip.db, called, "lab", idle, signature(idle)) == []
+    assert cvat_schedule.on_webhook(trip.db, called, "other", body, signature(body)) == []
 
 
 def signature(body: bytes) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy import select
 
-from app.cvat.connection import JSON, Connection
+from app.cvat.connection import JSON, Connection, Patience
 from app.domain.actor import person
 from app.domain.classes import ClassList, named
 from app.domain.mask import Mask, encode_png
@@ -23,18 +23,35 @@ from app.store import cvat, rasters, receipts, revisions, samples
 from app.store.browse import Filter
 from app.store.db import Database, open_database
 from app.store.tables import CvatBatch, CvatFrame, CvatLine, CvatPull, Decision, Raster, Revision, Sample
-from tests.cvat.journey import QUICK, Clock, server
+from tests.cvat.journey import Clock, server
 from tests.cvat.standin import Standin
 
 ADA = person("ada")
 CLASSES = ClassList((named(0, "background"), named(1, "rock"), named(2, "big sand"), named(255, "void")), guessed=False)
 DATASET = "mars"
+PATIENT = Patience(connect=10.0, read=30.0, tries=3)
 SMALL = Options(size=10, segment_size=2)
+
+
+def connecting(url: str, patience: Patience) -> Connect:
+    """Connections to a stand-in."""
+
+    @contextmanager
+    def connect(_settings: Settings, _name: str | None) -> Iterator[Connection]:
+        clock = Clock()
+        connection = Connection(server(url), patience, sleep=clock.sleep, clock=clock)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    return connect
 
 
 @dataclass
 class Trip:
-    """A data folder and a server. ``connect`` is what flows are given: quick timeouts, and time passes by itself."""
+    """A data folder and a server. ``connect`` is what flows are given: waits pass by themselves, and a busy machine may
+    take its time to answer."""
 
     db: Database
     settings: Settings
@@ -43,16 +60,7 @@ class Trip:
 
     @property
     def connect(self) -> Connect:
-        @contextmanager
-        def connect(_settings: Settings, _name: str | None) -> Iterator[Connection]:
-            clock = Clock()
-            connection = Connection(server(self.standin.url), QUICK, sleep=clock.sleep, clock=clock)
-            try:
-                yield connection
-            finally:
-                connection.close()
-
-        return connect
+        return connecting(self.standin.url, PATIENT)
 
     def plan(self, options: Options = SMALL, ids: Sequence[int] = ()) -> list[CvatBatch]:
         chosen = Selection(ids=ids) if ids else Selection(filter=Filter())
