@@ -184,7 +184,9 @@ def everything(db: Database) -> tuple[object, ...]:
     with db.read() as session:
         columns = (Region.sample_id, Region.reason, Region.rle, Region.probability, Region.state)
         told = sorted(tuple(row) for row in session.execute(select(*columns)))
-        scores = sorted(tuple(row) for row in session.execute(select(Score.sample_id, Score.value)))
+        scores = sorted(
+            tuple(row) for row in session.execute(select(Score.sample_id, Score.value).where(Score.run_id == 1))
+        )
         return told, scores, session.scalar(select(func.count()).select_from(Prediction))
 
 

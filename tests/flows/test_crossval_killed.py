@@ -35,7 +35,7 @@ def test_it_goes_on_after_worker_and_child_were_killed(db: Database, tmp_path: P
     with worker(settings) as process:
         until(lambda: bool(said(tmp_path, run.id, "epoch")), 120)
         process.send_signal(signal.SIGKILL)
-        os.kill(int((folder / "pid").read_text()), signal.SIGKILL)
+        os.kill(int((folder / "pid").read_text().split()[0]), signal.SIGKILL)
         process.wait()
     learned = said(tmp_path, run.id, "epoch")
     starts = len(said(tmp_path, run.id, "start"))
