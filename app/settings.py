@@ -44,6 +44,9 @@ class Settings(BaseSettings):
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$",
         description="Name of this machine's worker; each worker on one PostgreSQL has its own.",
     )
+    trainer_processes: int = Field(
+        default=1, ge=1, le=64, description="Processes that train a run together by torchrun, one a GPU."
+    )
     max_upload: int = Field(default=8 << 30, ge=1, description="Largest upload in bytes.")
     log: Literal["plain", "json"] = Field(default="plain", description="Log lines for people, or JSON for programs.")
 

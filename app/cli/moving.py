@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from sqlalchemy import make_url
 
 from app.cli import console
 from app.cli.shared import Json, open_data
@@ -36,8 +35,9 @@ def migrate(
         f"Moved {moved.rows} rows of {len(moved.tables)} tables in {moved.seconds:.1f} s; all read back the same."
     )
     if target.path is None:
-        shown = make_url(to).render_as_string(hide_password=True)
-        console.say(f"From now on set REMASK_DATABASE_URL to {shown}, wherever the server and workers are started.")
+        console.say(
+            f"From now on set REMASK_DATABASE_URL to {target.shown}, wherever the server and workers are started."
+        )
     else:
         console.say(
             f"From now on leave REMASK_DATABASE_URL out; the file belongs at {settings.home / 'remask.sqlite'}."

@@ -8,6 +8,7 @@ import fcntl
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,14 +26,16 @@ class TrainingFailed(Conflict):
     """The trainer stopped with a sentence of its own."""
 
 
-def see_done(arguments: Sequence[str], folder: Path, hear: Hear) -> None:
+def see_done(arguments: Sequence[str], folder: Path, hear: Hear, processes: int = 1) -> None:
     """Run ``python -m`` ``arguments`` to its end, alone in ``folder``; ``hear`` gets every line that it says.
 
-    Stops the child where ``hear`` raises. Raises TrainingFailed with the child's sentence.
+    ``processes``: of several, started by ``torchrun``, each takes a device and a share of every batch. Stops the child
+    where ``hear`` raises. Raises TrainingFailed with the child's sentence.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    several = ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m"] if processes > 1 else []
     with _alone(folder) as lock:
-        _follow(arguments, folder, lock, hear)
+        _follow([*several, *arguments], folder, lock, hear)
 
 
 def folder_of(home: Path, run_id: int) -> Path:
@@ -58,7 +61,7 @@ def _follow(arguments: Sequence[str], folder: Path, lock: int, hear: Hear) -> No
             command, stdout=subprocess.PIPE, pass_fds=(lock,), start_new_session=True
         ) as child,
     ):
-        (folder / "pid").write_text(str(child.pid))
+        (folder / "pid").write_text(f"{child.pid} {socket.gethostname()}")
         assert child.stdout is not None  # noqa: S101  (a pipe was asked for)
         sentence = "The trainer ended without a word; the log has more."
         try:
@@ -90,12 +93,26 @@ def _event(line: bytes) -> dict[str, Any] | None:
 def _alone(folder: Path) -> Iterator[int]:
     """Hold the folder. A child that outlived its killed worker, or children of its own, hold it still: they are told to
     stop, and waited for, so that two never write the same checkpoint."""
+    cancel = folder / "cancel"
     with (folder / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            # A worker that was killed before it wrote the number down: the child ends by itself with its next line.
-            with suppress(ProcessLookupError, FileNotFoundError, ValueError):
-                os.killpg(int((folder / "pid").read_text()), signal.SIGTERM)
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            if _stop_here(folder):
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            else:
+                cancel.touch()  # a child on another machine looks for it after every batch
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                cancel.unlink(missing_ok=True)
         yield lock.fileno()
+
+
+def _stop_here(folder: Path) -> bool:
+    """Signal the child that holds the folder, where it runs on this machine."""
+    # A worker that was killed before it wrote the number down: the child ends by itself with its next line.
+    with suppress(ProcessLookupError, FileNotFoundError, ValueError):
+        process, _, host = (folder / "pid").read_text().partition(" ")
+        if host not in ("", socket.gethostname()):
+            return False
+        os.killpg(int(process), signal.SIGTERM)
+    return True

@@ -6,13 +6,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import inspect, select, text
 from sqlalchemy.orm import Session
 
 from app.domain.errors import Conflict, RemaskError
 from app.flows.progress import Progress, quiet
 from app.store import copying, engines, jobs
-from app.store.db import HALF_MOVED, Database
+from app.store.db import Database
 
 TOUCH_SECONDS = 5.0
 
@@ -60,7 +59,7 @@ def run(source: Database, target: Database, progress: Progress = quiet) -> Moved
             progress(0, 0, "backing up")
             engines.backup(source.path, backup)
         with target.write() as begun:
-            begun.execute(text(f"CREATE TABLE {HALF_MOVED} (at TEXT)"))
+            copying.begin(begun)
         target.upgrade()
         total = sum(copying.counted(session).values())
         done = 0
@@ -85,8 +84,7 @@ def run(source: Database, target: Database, progress: Progress = quiet) -> Moved
                 if copying.held(reading, table, each("comparing")) != tables[table.name]:
                     raise Differs(f"The table {table.name} reads back otherwise than it was written; check the disks.")
         with target.write() as ending:
-            copying.reset_sequences(ending)
-            ending.execute(text(f"DROP TABLE {HALF_MOVED}"))
+            copying.end(ending)
     return Moved(tables, backup, round(time.monotonic() - started, 3))
 
 
@@ -103,18 +101,16 @@ def _still(source: Database) -> Iterator[tuple[Session, Callable[[], None]]]:
             nonlocal last
             if time.monotonic() - last > TOUCH_SECONDS:
                 last = time.monotonic()
-                holder.execute(select(1))
+                copying.say_something(holder)
 
         with source.read() as session:
             yield session, touch
 
 
 def _insist_on_empty(target: Database) -> None:
-    with target.engine.connect() as connection:
-        there = set(inspect(connection).get_table_names())
-    if HALF_MOVED in there:
+    if copying.is_begun(target):
         raise NotEmpty(
             "The target is half of a move that was broken off; empty it (drop and create it), then try again."
         )
-    if there & {"alembic_version", *(table.name for table in copying.TABLES)}:
+    if copying.is_used(target):
         raise NotEmpty("The target holds tables already; name an empty database.")

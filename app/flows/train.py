@@ -65,10 +65,11 @@ def result_of(db: Database, run_id: int) -> dict[str, Any]:
         return runs.find(session, run_id).result or {}
 
 
-def run(db: Database, home: Path, run_id: int, progress: Progress = quiet) -> dict[str, Any]:
+def run(db: Database, home: Path, run_id: int, progress: Progress = quiet, processes: int = 1) -> dict[str, Any]:
     """Train a run to its end and write its result down; started again, it goes on from its last checkpoint.
 
-    Raises TrainingFailed with the trainer's sentence, CantTrain where the set can't be frozen.
+    ``processes``: how many train it together. Raises TrainingFailed with the trainer's sentence, CantTrain where the
+    set can't be frozen.
     """
     snapshot = snapshot_of(db, home, run_id, progress)
     with db.read() as session:
@@ -80,7 +81,7 @@ def run(db: Database, home: Path, run_id: int, progress: Progress = quiet) -> di
     wanted = folder / "wanted.json"
     wanted.write_text(json.dumps(row.config))
     arguments = ["ml.train", str(path_of(home, snapshot)), "--out", str(folder), "--config", str(wanted)]
-    child.see_done(arguments, folder, _telling(progress))
+    child.see_done(arguments, folder, _telling(progress), processes)
     result: dict[str, Any] = json.loads((folder / "result.json").read_text())
     result = {key: value for key, value in result.items() if key not in ("history", "model")}
     with db.write() as session:

@@ -10,15 +10,13 @@ import logging
 import threading
 
 from dbos import DBOS, SetWorkflowID
-from sqlalchemy import make_url
-from sqlalchemy.exc import DBAPIError
 
 from app import logs
 from app.jobs.kinds import FLOWS, LONG
 from app.jobs.running import run
 from app.jobs.schedule import asker
 from app.settings import Settings
-from app.store import jobs, workers
+from app.store import engines, jobs, workers
 from app.store.db import Database
 from app.store.faults import is_away, is_locked
 
@@ -75,7 +73,7 @@ def work(db: Database, settings: Settings, name: str, stop: threading.Event) -> 
         try:
             ask()
             sweep()
-        except DBAPIError as error:
+        except Exception as error:
             if not (is_away(error) or is_locked(error)):
                 raise
             log.warning("the database is away or busy; the worker tries again")
@@ -87,4 +85,4 @@ def _record(settings: Settings) -> str:
     """Where the engine keeps its record: it makes a schema ``dbos`` of its own in PostgreSQL."""
     if settings.database_url is None:
         return f"sqlite:///{settings.home / 'jobs.sqlite'}"
-    return make_url(settings.database_url).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+    return engines.spelled(settings.database_url)

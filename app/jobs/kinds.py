@@ -59,7 +59,7 @@ def run_demo(db: Database, settings: Settings, _dataset: str | None, args: Resul
 
 
 def run_train(db: Database, settings: Settings, _dataset: str | None, args: Result, progress: Progress) -> Result:
-    result = train.run(db, settings.home, args["run"], progress)
+    result = train.run(db, settings.home, args["run"], progress, settings.trainer_processes)
     return {"run": args["run"], "reason": result["reason"]}
 
 

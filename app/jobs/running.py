@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable
 
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from app import logs
@@ -83,7 +82,7 @@ def run(db: Database, settings: Settings, job_id: int, owner: str, watch: Progre
         log.info("job %s %s", job.kind, state)
     except Lost:
         log.warning("job %d has gone to another worker; this one leaves it", job_id)
-    except DBAPIError as error:
+    except Exception as error:
         if not is_away(error):
             raise
         log.warning("the database went away under job %d, which goes on when it is back", job_id)
@@ -98,7 +97,7 @@ def _write_end(db: Database, write: Callable[[Session], bool]) -> None:
             with db.write() as session:
                 write(session)
             return
-        except DBAPIError as error:
+        except Exception as error:
             if not (is_away(error) or is_locked(error)) or time.monotonic() > until:
                 raise
         time.sleep(WAIT_SECONDS)
@@ -163,6 +162,6 @@ class _Heart:
                 else:
                     mine = jobs.owns(session, self._job.id, self._owner)
                     self._stopped_by = Cancelled if mine else Lost
-        except DBAPIError as error:  # a beat that can't be noted now is no reason to stop
+        except Exception as error:  # a beat that can't be noted now is no reason to stop
             if not (is_away(error) or is_locked(error)):
                 raise

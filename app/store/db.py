@@ -86,6 +86,11 @@ class Database:
         name = self.engine.url.database
         return Path(name) if self.engine.dialect.name == "sqlite" and name else None
 
+    @property
+    def shown(self) -> str:
+        """Its URL for people, without the password."""
+        return self.engine.url.render_as_string(hide_password=True)
+
     def migrate(self) -> None:
         """Bring the schema to this program's version; an older SQLite file is copied beside itself first.
 

@@ -36,6 +36,11 @@ def make(url: str) -> Engine:
             raise BadDatabase(f"The database can be SQLite or PostgreSQL, not {other}.")
 
 
+def spelled(url: str) -> str:
+    """The URL of a PostgreSQL database with the name of the driver in it, password and all."""
+    return make_url(url).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+
+
 def doing(engine: Engine, writes: Writes) -> Engine:
     """``engine`` for transactions that do this much."""
     options: dict[str, Any] = {_OPTION: writes}

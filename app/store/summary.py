@@ -80,7 +80,8 @@ def by_class(session: Session, dataset_id: int) -> list[Share]:
         .group_by(ClassPixels.class_id)
         .order_by(ClassPixels.class_id)
     )
-    return [Share(*row) for row in session.execute(query)]
+    # The sum of 64-bit numbers is a decimal to PostgreSQL.
+    return [Share(id, int(pixels), images) for id, pixels, images in session.execute(query)]
 
 
 def all_datasets(session: Session) -> list[tuple[Dataset, int, int]]:

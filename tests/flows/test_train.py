@@ -89,6 +89,14 @@ def test_a_cancelled_run_leaves_its_checkpoint_and_goes_on_from_it(db: Database,
     assert started[1] >= 1
 
 
+def test_two_processes_train_a_run_together(db: Database, home: Path) -> None:
+    run = train.request(db, "demo", ADA, keys=TINY | {"device": "cpu"})
+    result = train.run(db, home, run.id, quiet, processes=2)
+    assert result["reason"] == "all epochs"
+    [started] = [one for one in child.events(home, run.id) if one["event"] == "start"]
+    assert started["processes"] == 2
+
+
 @pytest.mark.parametrize(
     ("wish", "sentence"),
     [
