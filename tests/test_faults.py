@@ -22,7 +22,7 @@ from app.store import jobs, samples, workers
 from app.store.db import Database, open_database
 from app.store.decisions import Wish
 from app.store.faults import trouble
-from benchmarks import faults, kills
+from benchmarks import faults, kills, upgrades
 from tests.sets import write_npz
 
 ADA = person("Ada")
@@ -68,6 +68,12 @@ def test_killed_a_thousand_times(tmp_path: Path) -> None:
     tally = faults.run(1000, seed=4, folder=tmp_path)
     assert tally.broken == []
     assert sum(tally.said.values()) > 1000
+
+
+def test_killed_while_it_migrates(tmp_path: Path) -> None:
+    tally = upgrades.run(6, seed=5, folder=tmp_path)
+    assert tally.broken == []
+    assert tally.under_way > 0
 
 
 def test_what_a_kill_would_have_lost_is_noticed(settings: Settings, db: Database, tmp_path: Path) -> None:
