@@ -132,6 +132,8 @@ class _Ingest:
             return f"a second picture with the key {item.key!r}"
         if not item.key or len(item.key) > MAX_KEY:
             return f"a key of {len(item.key)} characters; 1 to {MAX_KEY} are taken"
+        if "\0" in item.key:
+            return "a key with a NUL character"
         if item.mask is not None and item.mask.shape != item.picture.pixels.shape[:2]:
             height, width = item.mask.shape
             return f"mask is {width} x {height}, image is {item.picture.width} x {item.picture.height}"
