@@ -3,6 +3,9 @@
 import { $, el, moment, number, percent, plural, score, swatch, words } from "./ui.js";
 
 const VERBS = { keep: "kept", exclude: "excluded", include: "taken back in", restore: "restored a mask", reject: "rejected a mask", edit: "drew a mask", cvat: "taken from CVAT", undo: "undone" };
+const CVAT = { planned: "on the way", out: "at CVAT", back: "back", refused: "could not go", closed: "closed", sent: "sent by file" };
+
+const base = `/d/${encodeURIComponent(document.body.dataset.dataset)}`;
 
 export function facts({ classes, viewer, look, restore, reject, compare }) {
   const off = new Set(JSON.parse(sessionStorage.getItem(`off:${document.body.dataset.dataset}`) ?? "[]"));
@@ -53,7 +56,6 @@ export function facts({ classes, viewer, look, restore, reject, compare }) {
 
   function flag(one, sample) {
     const group = sample.groups.find((other) => other.id === one.group);
-    const base = `/d/${encodeURIComponent(document.body.dataset.dataset)}`;
     return el("div", { class: one.state === "open" ? "flag" : "flag closed" },
       el("strong", {}, words(one.check)), el("span", { class: "score" }, one.state === "open" ? score(one.score) : "kept"), el("p", {}, one.reason),
       group && el("p", {}, el("a", { href: `${base}/samples?group=${group.id}` }, group.title)));
@@ -64,6 +66,7 @@ export function facts({ classes, viewer, look, restore, reject, compare }) {
     return el("li", { class: here ? "current" : "" },
       el("div", {}, `Mask ${one.id} · ${one.state}`, el("small", {}, `${words(one.source)} by ${one.actor}, ${moment(one.at)}`)),
       el("div", { class: "row" },
+        one.receipt && el("a", { class: "button small quiet", href: `${base}/cvat/receipts/${one.receipt}` }, "Receipt"),
         !here && el("button", { class: "button small quiet", type: "button", onclick: () => look(one) }, "Show"),
         one.state === "pending" && el("button", { class: "button small quiet", type: "button", onclick: () => compare(one) }, "Compare"),
         one.state === "pending" && el("button", { class: "button small quiet", type: "button", onclick: () => reject(one) }, "Reject"),
@@ -73,6 +76,12 @@ export function facts({ classes, viewer, look, restore, reject, compare }) {
   function decision(one) {
     const many = one.count > 1 ? `, one of ${number(one.count)}` : "";
     return el("li", {}, el("div", {}, `${VERBS[one.verb] ?? one.verb}${one.undone ? " (undone)" : ""}`, el("small", {}, `${one.actor}, ${moment(one.at)}${many}`)));
+  }
+
+  function atCvat(one) {
+    const job = one.job_state ? `job ${one.job_state}${one.assignee ? `, ${one.assignee}` : ""}` : one.reason;
+    return el("li", {}, el("div", {}, el("a", { href: `${base}/cvat/batches/${one.batch}` }, `Batch ${one.batch}`), ` · ${CVAT[one.state] ?? one.state}`, job && el("small", {}, job)),
+      el("div", { class: "row" }, one.link && el("a", { class: "button small", href: one.link, target: "_blank", rel: "noreferrer" }, "Open in CVAT")));
   }
 
   const none = (text) => [el("p", { class: "muted" }, text)];
@@ -90,6 +99,8 @@ export function facts({ classes, viewer, look, restore, reject, compare }) {
     $("#flags").replaceChildren(...(sample.flags.length ? sample.flags.map((one) => flag(one, sample)) : none("None.")),
       ...(quiet.length ? [el("p", { class: "muted quiet" }, `Below the threshold: ${quiet.join(", ")}.`)] : []));
     $("#revisions").replaceChildren(...(sample.revisions.length ? sample.revisions.map((one) => revision(one, shown)) : none("No mask.")));
+    const torn = sample.status === "conflict" && el("li", {}, el("div", {}, "Changed there and here"), el("a", { class: "button small primary", href: `${base}/samples/${sample.id}/conflict` }, "Settle it"));
+    $("#cvat").replaceChildren(...[torn, ...sample.cvat.map(atCvat)].filter(Boolean), ...(sample.cvat.length ? [] : none("Never sent.")));
     $("#decisions").replaceChildren(...(sample.decisions.length ? sample.decisions.map(decision) : none("None yet.")));
   }
 

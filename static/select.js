@@ -2,11 +2,11 @@
 
 import { pageOf } from "./api.js";
 import { bind } from "./keys.js";
+import { filterOf, openSend } from "./send.js";
 import { $, $$, fail, number, plural, toast, words } from "./ui.js";
 import * as visit from "./visit.js";
 
 const DONE = { exclude: "excluded", keep: "kept", include: "taken back in" };
-const FILTER = ["status", "check", "class", "split", "min", "max", "q", "group", "key", "flagged"];
 
 export function watchSelection({ dataset, params }) {
   const picked = new Set();
@@ -119,9 +119,7 @@ export function watchSelection({ dataset, params }) {
 
   function batch(verb) {
     if (everything) {
-      const now = params();
-      const filter = Object.fromEntries(FILTER.filter((name) => now.has(name)).map((name) => [name, now.get(name)]));
-      decide({ verb, filter });
+      decide({ verb, filter: filterOf(params()) });
     } else if (picked.size) {
       const expected = {};
       for (const tile of tiles()) if (picked.has(Number(tile.dataset.id))) expected[tile.dataset.id] = Number(tile.dataset.version);
@@ -152,6 +150,10 @@ export function watchSelection({ dataset, params }) {
     show();
   });
   $("#pick-none").addEventListener("click", clear);
+  $("#send-picked").addEventListener("click", () => {
+    const what = everything ? `All ${number(total())} that match.` : `${plural(picked.size, "selected sample")}.`;
+    openSend(everything ? { filter: filterOf(params()) } : { samples: [...picked] }, what, clear);
+  });
   for (const button of $$("#batch-bar [data-verb]")) button.addEventListener("click", () => batch(button.dataset.verb));
 
   bind({

@@ -7,6 +7,7 @@ killed anywhere goes on and doubles nothing.
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 from sqlalchemy.orm import Session
@@ -85,7 +86,8 @@ def _task(db: Database, settings: Settings, connection: Connection, batch: CvatB
         cvat.set_labels(session, batch.id, CLASS, labels)
         cvat.set_labels(session, batch.id, SUGGESTION, suggested)
     if settings.cvat_webhook is not None and settings.cvat_secret is not None:
-        webhook.register(connection, project, settings.cvat_webhook, settings.cvat_secret)
+        target = f"{settings.cvat_webhook.rstrip('/')}/{quote(batch.server, safe='')}"
+        webhook.register(connection, project, target, settings.cvat_secret)
     tasks = client.find_tasks(connection, project, batch.name)
     if batch.request is not None and batch.task_id in [one.id for one in tasks]:
         return batch

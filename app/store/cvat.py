@@ -38,6 +38,13 @@ def of_dataset(session: Session, dataset_id: int) -> list[CvatBatch]:
     return list(session.scalars(query))
 
 
+def card(session: Session, batch: CvatBatch) -> Card:
+    """One batch as it is listed."""
+    counts = select(CvatFrame.state, func.count()).where(CvatFrame.batch_id == batch.id).group_by(CvatFrame.state)
+    job = session.get(Job, batch.job_id) if batch.job_id is not None else None
+    return Card(batch, dict(session.execute(counts).all()), job)
+
+
 def cards(session: Session, dataset_id: int) -> list[Card]:
     """The batches of a dataset, the newest first, with what a list shows of them."""
     query = (

@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import case, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.domain.errors import NotFound
 from app.store.tables import Batch, CvatAnswer, CvatBatch, CvatLine, CvatPull, Job, Sample
+
+# What asks for attention first.
+OUTCOMES = ("conflict", "changed", "skipped", "unchanged")
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,37 @@ def lines(session: Session, pull_id: int) -> list[tuple[CvatLine, Sample]]:
     found = session.execute(
         select(CvatLine, Sample).join(Sample, Sample.id == CvatLine.sample_id).where(CvatLine.pull_id == pull_id)
     )
-    order = ("conflict", "changed", "skipped", "unchanged")
-    return sorted(found, key=lambda one: (order.index(one[0].outcome), -one[0].pixels, one[0].sample_id))
+    return sorted(found, key=lambda one: (OUTCOMES.index(one[0].outcome), -one[0].pixels, one[0].sample_id))
+
+
+def page(session: Session, pull_id: int, outcome: str | None, start: int, limit: int) -> list[tuple[CvatLine, Sample]]:
+    """Some lines of a receipt from the ``start``-th on, in the order of ``lines``; ``outcome``: only those."""
+    query = select(CvatLine, Sample).join(Sample, Sample.id == CvatLine.sample_id).where(CvatLine.pull_id == pull_id)
+    if outcome is not None:
+        query = query.where(CvatLine.outcome == outcome)
+    urgent = case({name: place for place, name in enumerate(OUTCOMES)}, value=CvatLine.outcome, else_=len(OUTCOMES))
+    query = query.order_by(urgent, CvatLine.pixels.desc(), CvatLine.sample_id).offset(start).limit(limit)
+    return list(session.execute(query))
+
+
+def line(session: Session, pull_id: int, sample_id: int) -> CvatLine:
+    """Raises NotFound."""
+    found = session.get(CvatLine, (pull_id, sample_id))
+    if found is None:
+        raise NotFound(f"Receipt {pull_id} says nothing of sample {sample_id}.")
+    return found
+
+
+def newest(session: Session, dataset_id: int) -> dict[int, tuple[CvatPull, Job | None]]:
+    """batch -> its newest pull and that one's job, of a dataset."""
+    last = (
+        select(func.max(CvatPull.id))
+        .join(CvatBatch, CvatBatch.id == CvatPull.batch_id)
+        .where(CvatBatch.dataset_id == dataset_id)
+        .group_by(CvatPull.batch_id)
+    )
+    query = select(CvatPull, Job).join(Job, Job.id == CvatPull.job_id, isouter=True).where(CvatPull.id.in_(last))
+    return {pull.batch_id: (pull, job) for pull, job in session.execute(query)}
 
 
 def done_samples(session: Session, pull_id: int) -> set[int]:

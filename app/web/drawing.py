@@ -58,6 +58,16 @@ def overlay(pixels: Pixels, mask: Mask | None, classes: ClassList, opacity: floa
     return Image.composite(tint, base, cover.resize(base.size, Image.Resampling.NEAREST))
 
 
+def changes(pixels: Pixels, before: Mask | None, after: Mask, classes: ClassList, size: int | None) -> Image.Image:
+    """Where ``after`` differs from ``before`` (everywhere, without one), in the colours of what it says there, over the
+    picture in a dim grey."""
+    base = picture(pixels, None).convert("L").point(lambda value: 24 + value * 0.3).convert("RGB")
+    changed = np.ones(after.shape, np.bool_) if before is None else before != after
+    shown = Image.composite(coloured(after, classes, None).convert("RGB"), base, Image.fromarray(changed))
+    wanted = _smaller((shown.width, shown.height), size)
+    return shown.resize(wanted, Image.Resampling.NEAREST) if wanted else shown
+
+
 def png(image: Image.Image) -> bytes:
     out = io.BytesIO()
     image.save(out, format="PNG", compress_level=3)

@@ -16,13 +16,13 @@ from app.store.faults import is_away, is_locked, out_of_range, trouble
 from app.web.templating import render
 
 log = logging.getLogger(__name__)
-_FOR_PROGRAMS = ("/api/", "/media/", "/openapi.json", "/healthz", "/metrics")
+_FOR_PROGRAMS = ("/api/", "/media/", "/hooks/", "/openapi.json", "/healthz", "/metrics")
 
 
 def problem(
     request: Request, status: int, title: str, detail: str, headers: dict[str, str] | None = None, **more: Any
 ) -> Response:
-    """The answer to a request that failed: problem+json under /api and /media, else a page."""
+    """The answer to a request that failed: problem+json to programs, else a page."""
     if not request.url.path.startswith(_FOR_PROGRAMS):
         page = render(request, "error.html", status, error={"title": title, "detail": detail})
         page.headers.update(headers or {})

@@ -54,7 +54,8 @@ class Cache:
         return entry
 
 
-def _pictures(what: str, *types: str) -> dict[int | str, dict[str, object]]:
+def pictures(what: str, *types: str) -> dict[int | str, dict[str, object]]:
+    """The answers of a route that gives a picture (or, by ``types``, other bytes), for the schema."""
     return {
         200: {"description": what, "content": dict.fromkeys(types or ("image/png",), _BINARY)},
         304: {"description": "Unchanged: the ETag is the one in If-None-Match."},
@@ -69,7 +70,7 @@ router = APIRouter(prefix="/media", tags=["media"], default_response_class=Respo
 
 
 @router.get(
-    "/samples/{sample}/image.png", responses=_pictures("The image, 8 bit.", "image/png", "image/jpeg", "image/webp")
+    "/samples/{sample}/image.png", responses=pictures("The image, 8 bit.", "image/png", "image/jpeg", "image/webp")
 )
 def image(request: Request, session: Read, sample: Id, size: Size = None, v: Version = None) -> Response:
     """The image to look at: 8-bit PNG, JPEG and WebP as they came, anything else stretched to 8 bit, as PNG."""
@@ -82,10 +83,10 @@ def image(request: Request, session: Read, sample: Id, size: Size = None, v: Ver
                 return original, f"image/{raster.codec}"
         return drawing.png(drawing.picture(rasters.pixels(session, raster), size)), "image/png"
 
-    return _picture(request, raster.pixel_hash[:16], f"image {raster.id}", size, v, draw)
+    return answer(request, raster.pixel_hash[:16], f"image {raster.id}", size, v, draw)
 
 
-@router.get("/samples/{sample}/original", responses=_pictures("The file.", "application/octet-stream"))
+@router.get("/samples/{sample}/original", responses=pictures("The file.", "application/octet-stream"))
 def original(request: Request, session: Read, sample: Id) -> Response:
     """The bytes of the image as they were uploaded; of one that came in an array, a file without loss."""
     one = samples.find(session, sample)
@@ -101,7 +102,7 @@ def original(request: Request, session: Read, sample: Id) -> Response:
     return Response(blobs.get(session, raster.blob), media_type="application/octet-stream", headers=headers)
 
 
-@router.get("/revisions/{revision}/mask.png", responses=_pictures("The mask in the colours of its classes."))
+@router.get("/revisions/{revision}/mask.png", responses=pictures("The mask in the colours of its classes."))
 def mask_png(request: Request, session: Read, revision: Id, size: Size = None, v: Version = None) -> Response:
     """The mask as a palette PNG: index = class id, colours of the class list in force. RGB where ids pass 255."""
     raster, dataset = _mask_of(session, revisions.find(session, revision))
@@ -111,10 +112,10 @@ def mask_png(request: Request, session: Read, revision: Id, size: Size = None, v
         return drawing.png(drawing.coloured(rasters.mask(session, raster), classes, size)), "image/png"
 
     tag = f"{raster.pixel_hash[:16]}.{dataset.class_version}"
-    return _picture(request, tag, f"mask {raster.id} {dataset.id}", size, v, draw)
+    return answer(request, tag, f"mask {raster.id} {dataset.id}", size, v, draw)
 
 
-@router.get("/revisions/{revision}/mask.bin", responses=_pictures("The ids.", "application/octet-stream"))
+@router.get("/revisions/{revision}/mask.bin", responses=pictures("The ids.", "application/octet-stream"))
 def mask_bin(request: Request, session: Read, revision: Id, v: Version = None) -> Response:
     """The class ids row by row, little-endian; headers X-Mask-Dtype (uint8 or uint16), X-Mask-Width, X-Mask-Height."""
     raster, _ = _mask_of(session, revisions.find(session, revision))
@@ -123,7 +124,7 @@ def mask_bin(request: Request, session: Read, revision: Id, v: Version = None) -
     return _ids(request, tag, for_good, lambda: rasters.mask(session, raster))
 
 
-@router.get("/samples/{sample}/suspicion.png", responses=_pictures("How likely each pixel of the mask is wrong, grey."))
+@router.get("/samples/{sample}/suspicion.png", responses=pictures("How likely each pixel of the mask is wrong, grey."))
 def suspicion(request: Request, session: Read, one: OneSample, size: Size = None, v: Version = None) -> Response:
     """How likely each pixel of the current mask is wrong by the newest cross-validation: 8-bit grey, 255 = surely.
 
@@ -133,10 +134,10 @@ def suspicion(request: Request, session: Read, one: OneSample, size: Size = None
     def draw() -> tuple[bytes, str]:
         return drawing.png(drawing.picture(rasters.pixels(session, raster), size)), "image/png"
 
-    return _picture(request, raster.pixel_hash[:16], f"suspicion {raster.id}", size, v, draw)
+    return answer(request, raster.pixel_hash[:16], f"suspicion {raster.id}", size, v, draw)
 
 
-@router.get("/samples/{sample}/suggestion.png", responses=_pictures("The suggestion in the colours of its classes."))
+@router.get("/samples/{sample}/suggestion.png", responses=pictures("The suggestion in the colours of its classes."))
 def suggestion_png(
     request: Request, session: Read, settings: Config, one: OneSample, size: Size = None, v: Version = None
 ) -> Response:
@@ -150,17 +151,17 @@ def suggestion_png(
         return drawing.png(drawing.coloured(mask, datasets.classes(session, dataset), size)), "image/png"
 
     run = predicted.prediction_of(session, one).run_id
-    return _picture(request, f"run{run}.{dataset.class_version}", f"suggestion {one.id}", size, v, draw)
+    return answer(request, f"run{run}.{dataset.class_version}", f"suggestion {one.id}", size, v, draw)
 
 
-@router.get("/samples/{sample}/suggestion.bin", responses=_pictures("The ids.", "application/octet-stream"))
+@router.get("/samples/{sample}/suggestion.bin", responses=pictures("The ids.", "application/octet-stream"))
 def suggestion_bin(request: Request, session: Read, settings: Config, one: OneSample, v: Version = None) -> Response:
     """The class ids of the suggestion, as mask.bin."""
     run = f"run{predicted.prediction_of(session, one).run_id}"
     return _ids(request, f'"{run}"', v == run, lambda: predicted.suggestion(session, settings.home, one))
 
 
-@router.get("/samples/{sample}/overlay.png", responses=_pictures("The image under its mask."))
+@router.get("/samples/{sample}/overlay.png", responses=pictures("The image under its mask."))
 def overlay(
     request: Request,
     session: Read,
@@ -182,7 +183,7 @@ def overlay(
 
     over = mask.pixel_hash[:16] if mask is not None else "none"
     tag = f"{raster.pixel_hash[:16]}.{over}.{dataset.class_version}.{round(opacity * 255)}"
-    return _picture(request, tag, f"overlay {raster.id} {dataset.id}", size, v, draw)
+    return answer(request, tag, f"overlay {raster.id} {dataset.id}", size, v, draw)
 
 
 def attachment(name: str) -> str:
@@ -219,7 +220,7 @@ def _ids(request: Request, tag: str, for_good: bool, read: Callable[[], Mask]) -
     return Response(data, media_type="application/octet-stream", headers=headers)
 
 
-def _picture(
+def answer(
     request: Request, tag: str, key: str, size: int | None, v: str | None, draw: Callable[[], tuple[bytes, str]]
 ) -> Response:
     """``tag`` names the content; ``key`` and ``tag`` and ``size`` together one drawing of it."""

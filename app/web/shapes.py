@@ -11,6 +11,7 @@ from app.store.browse import Filter, Row
 from app.store.datasets import iso
 from app.store.history import Entry
 from app.store.tables import Dataset, Flag, Group, Import, Job, Raster, Revision, Sample
+from app.web import cvat_links
 
 Json = dict[str, Any]
 
@@ -176,6 +177,7 @@ def sample(session: Session, owner: Dataset, one: Sample) -> Json:
             for group in groups.of_sample(session, one)
         ],
         "revisions": [revision(session, row, owner.class_version) for row in revisions.of_sample(session, one.id)],
+        "cvat": cvat_links.of_sample(session, one.id),
         "decisions": [
             {
                 "id": made.id,
@@ -216,6 +218,7 @@ def revision(session: Session, row: Revision, class_version: int) -> Json:
         "at": iso(row.at),
         "hash": mask.pixel_hash,
         "mask": mask_url(row.id, mask.pixel_hash, class_version),
+        "receipt": cvat_links.receipt_of(session, row),
     }
 
 

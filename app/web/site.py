@@ -18,7 +18,23 @@ from app.settings import Settings
 from app.store import jobs
 from app.store.db import open_database
 from app.store.tables import now
-from app.web import access, api, errors, health, limits, login, media, metrics, pages, run_pages, uploads, watch
+from app.web import (
+    access,
+    api,
+    cvat_media,
+    cvat_pages,
+    errors,
+    health,
+    hooks,
+    limits,
+    login,
+    media,
+    metrics,
+    pages,
+    run_pages,
+    uploads,
+    watch,
+)
 from app.web.api.models import Problem
 from app.web.templating import render
 
@@ -71,7 +87,17 @@ def create_app(settings: Settings) -> FastAPI:
     errors.install(app)
     app.add_middleware(access.Guard, settings=settings, tokens=tokens, guesses=guesses)
     app.add_middleware(watch.Watch, metrics=app.state.metrics)
-    for router in (api.router, media.router, health.router, login.router, pages.router, run_pages.router):
+    for router in (
+        api.router,
+        media.router,
+        cvat_media.router,
+        hooks.router,
+        health.router,
+        login.router,
+        pages.router,
+        run_pages.router,
+        cvat_pages.router,
+    ):
         app.include_router(router)
     _add_reference(app)
 

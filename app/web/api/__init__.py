@@ -7,6 +7,8 @@ from app.web.api import (
     checks,
     comparisons,
     crossval,
+    cvat,
+    cvat_receipts,
     datasets,
     decisions,
     drafts,
@@ -40,6 +42,8 @@ for module in (
     runs,
     comparisons,
     crossval,
+    cvat,
+    cvat_receipts,
     jobs,
     me,
 ):

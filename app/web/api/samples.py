@@ -62,6 +62,7 @@ class RevisionOut(BaseModel):
     at: str
     hash: str = Field(description="Identity of its pixels.")
     mask: str
+    receipt: int | None = Field(None, description="The CVAT receipt that tells of it.")
 
 
 class DecisionOut(BaseModel):
@@ -77,6 +78,17 @@ class DecisionOut(BaseModel):
     undone: bool
 
 
+class AtCvat(BaseModel):
+    """A CVAT batch that a sample is or was in."""
+
+    batch: int
+    state: str = Field(description="planned, out, back, refused, closed, or sent (by file).")
+    reason: str
+    job_state: str | None = Field(description="Its job in CVAT, as last seen.")
+    assignee: str | None
+    link: str | None = Field(description="The job in CVAT, opened at the sample.")
+
+
 class SampleFull(SampleRow):
     """A sample with all that is known of it."""
 
@@ -87,6 +99,7 @@ class SampleFull(SampleRow):
     scores: list[ScoreOut]
     groups: list[GroupRef]
     revisions: list[RevisionOut]
+    cvat: list[AtCvat] = Field(description="Its newest CVAT batches, the newest first.")
     decisions: list[DecisionOut]
 
 
