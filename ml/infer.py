@@ -1,17 +1,24 @@
 """Probabilities of whole pictures: in one piece where they fit, else in tiles that overlap and fade into each other."""
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ml.config import Config
 
+# (B, C, H, W) of at most a cut's size -> (B, classes, H, W) probabilities.
+Reading = Callable[[nn.Module, Tensor, Config], Tensor]
 
-def probabilities(network: nn.Module, image: Tensor, config: Config, *, flips: bool | None = None) -> Tensor:
+
+def probabilities(
+    network: nn.Module, image: Tensor, config: Config, *, flips: bool | None = None, reading: Reading | None = None
+) -> Tensor:
     """(B, C, H, W) standardised pictures of any size -> (B, classes, H, W) float32 that sum to 1 over the classes.
 
     ``flips``: average over the flips that the training drew (test-time augmentation); as configured by default. Runs in
-    the precision and memory layout of ``config``.
+    the precision and memory layout of ``config``. ``reading``: what each cut is read by; by default the softmax.
     """
     views: list[list[int]] = [[]]
     if config.tta if flips is None else flips:
@@ -20,24 +27,24 @@ def probabilities(network: nn.Module, image: Tensor, config: Config, *, flips: b
                 views += [[*view, axis] for view in views]
     total: Tensor | None = None
     for view in views:
-        one = _tiled(network, image.flip(view), config).flip(view)
+        one = _tiled(network, image.flip(view), config, reading or softmax).flip(view)
         total = one if total is None else total + one
     assert total is not None  # noqa: S101 - there is always the unflipped view
     return total / len(views)
 
 
-def _tiled(network: nn.Module, image: Tensor, config: Config) -> Tensor:
+def _tiled(network: nn.Module, image: Tensor, config: Config, reading: Reading) -> Tensor:
     multiple = config.multiple
     size = -(-config.crop // multiple) * multiple
     height, width = image.shape[2:]
     if height <= size and width <= size:
-        return _forward(network, image, config)
+        return reading(network, image, config)
     total: Tensor | None = None
     weights = torch.zeros(1, 1, height, width, device=image.device)
     for top in _starts(height, size, config.overlap):
         for left in _starts(width, size, config.overlap):
             tile = image[:, :, top : top + size, left : left + size]
-            part = _forward(network, tile, config)
+            part = reading(network, tile, config)
             window = _window(tile.shape[2], tile.shape[3], config.overlap, image.device)
             if total is None:
                 total = image.new_zeros(len(image), part.shape[1], height, width)
@@ -47,7 +54,8 @@ def _tiled(network: nn.Module, image: Tensor, config: Config) -> Tensor:
     return total / weights
 
 
-def _forward(network: nn.Module, image: Tensor, config: Config) -> Tensor:
+def softmax(network: nn.Module, image: Tensor, config: Config) -> Tensor:
+    """(B, C, H, W) -> (B, classes, H, W) float32 in one forward pass, padded to what the network takes."""
     height, width = image.shape[2:]
     multiple = config.multiple
     # Zero is the mean of the training pictures: the same padding as in training.
