@@ -77,6 +77,7 @@ def catalogue(facts: Facts) -> tuple[list[Experiment], list[Left]]:
     some = [
         Experiment(BASELINE, "presets", "Baseline U-Net"),
         Experiment("no_background", "presets", "No-background U-Net", keys=no_background),
+        Experiment("longer", "presets", "Baseline, twice the epochs", times=2),
         Experiment(
             "contaminated",
             "contamination",

@@ -35,6 +35,7 @@ def test_what_a_data_set_gives_no_ground_for_is_left_with_a_reason(poorer: dict[
 
 def test_naming_some_brings_what_they_are_compared_with() -> None:
     experiments, left = catalogue(RICH)
+    assert [one.name for one in chosen(experiments, left, ["longer"])] == ["baseline", "longer"]
     assert [one.name for one in chosen(experiments, left, ["pseudo_labels"])] == [
         "baseline",
         "half_of_labels",
