@@ -61,7 +61,7 @@ def worker(settings: Settings, name: str = "one") -> Iterator["subprocess.Popen[
         process.communicate()
 
 
-def until(holds: Callable[[], bool], seconds: float = 60) -> None:
+def until(holds: Callable[[], bool], seconds: float = 150) -> None:
     deadline = time.monotonic() + seconds
     tick = threading.Event()
     while not holds():

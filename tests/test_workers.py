@@ -54,10 +54,10 @@ def whole(db: Database, count: int) -> bool:
 def test_a_job_of_a_killed_worker_is_finished_by_another(db: Database, settings: Settings, tmp_path: Path) -> None:
     job = request_import(db, tmp_path, 4000)
     with worker(settings, "one") as one, worker(settings, "two") as two:
-        until(lambda: imported(db) >= 100, 150)
+        until(lambda: imported(db) >= 100)
         first = owner(db, job)
         (one if first == "one" else two).kill()
-        until(lambda: state(db, job) == "done", 150)
+        until(lambda: state(db, job) == "done")
         assert {first, owner(db, job)} == {"one", "two"}
     assert whole(db, 4001)
 
@@ -67,12 +67,12 @@ def test_a_worker_that_slept_writes_nothing_over_the_new_owner(
 ) -> None:
     job = request_import(db, tmp_path, 4000)
     with worker(settings, "sleeper") as sleeper:
-        until(lambda: imported(db) >= 100, 150)
+        until(lambda: imported(db) >= 100)
         sleeper.send_signal(signal.SIGSTOP)
         with worker(settings, "other"):
-            until(lambda: owner(db, job) == "other", 150)
+            until(lambda: owner(db, job) == "other")
             sleeper.send_signal(signal.SIGCONT)
-            until(lambda: state(db, job) == "done", 150)
+            until(lambda: state(db, job) == "done")
         assert owner(db, job) == "other"
         sleeper.send_signal(signal.SIGTERM)
         _, said = sleeper.communicate(timeout=60)
@@ -87,7 +87,7 @@ def test_two_workers_take_a_job_each(db: Database, settings: Settings, tmp_path:
     (tmp_path / "b").mkdir()
     second = request_import(db, tmp_path / "b", 3000)
     with worker(settings, "one"), worker(settings, "two"):
-        until(lambda: state(db, first) == state(db, second) == "running" and owner(db, first) != owner(db, second), 150)
+        until(lambda: state(db, first) == state(db, second) == "running" and owner(db, first) != owner(db, second))
 
 
 def test_a_server_started_again_under_load_loses_nothing(
@@ -113,19 +113,19 @@ def test_a_server_started_again_under_load_loses_nothing(
                     acknowledged.append(batch)
 
     with worker(settings):
-        until(lambda: imported(db) >= 100, 150)
+        until(lambda: imported(db) >= 100)
         reviewer = threading.Thread(target=decide)
         reviewer.start()
         try:
-            until(lambda: len(acknowledged) >= 3, 150)
+            until(lambda: len(acknowledged) >= 3)
             cluster.stop("immediate")
             cluster.start()
             before = len(acknowledged)
-            until(lambda: len(acknowledged) >= before + 3, 150)
+            until(lambda: len(acknowledged) >= before + 3)
         finally:
             enough.set()
             reviewer.join()
-        until(lambda: state(db, job) == "done", 150)
+        until(lambda: state(db, job) == "done")
     assert all(is_away(error) for error in failed)
     assert whole(db, 3001)
     with db.read() as session:
