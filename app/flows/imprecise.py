@@ -13,8 +13,8 @@ import numpy.typing as npt
 from app.domain.checks.base import Finding
 from app.domain.checks.imprecise_mask import ImpreciseMask
 from app.domain.classes import ClassList, Role
-from app.domain.detector import Detector, ImageScore, Predicted, Reason
-from app.domain.detector.sentence import UNPLACED, sentence
+from app.domain.detector import Detector, ImageScore, Predicted
+from app.domain.detector.sentence import UNPLACED
 from app.domain.folds import verify_unseen
 from app.domain.mask import Mask, pixel_hash
 from app.domain.picture import Picture
@@ -170,16 +170,7 @@ def _finding(one: Judged, worst: Region | None, classes: ClassList, weak: bool) 
     """Flagged from the threshold on, unless a person has kept every region that it is about, or models are too weak."""
     if weak or one.score < ImpreciseMask.threshold or (one.regions and worst is None):
         return Finding(one.sample, one.score, False)
-    return Finding(one.sample, one.score, True, _reason(worst, one.shape, classes) if worst else UNPLACED)
-
-
-def _reason(worst: Region, shape: tuple[int, int], classes: ClassList) -> str:
-    def name(id: int | None) -> str:
-        known = classes.by_id(id) if id is not None else None
-        return known.name if known else "another class"
-
-    given, seen, box = name(worst.from_class), name(worst.to_class), (worst.x, worst.y, worst.width, worst.height)
-    return sentence(Reason(worst.reason), given, seen, worst.pixels, box, shape, worst.probability)
+    return Finding(one.sample, one.score, True, regions.told(worst, one.shape, classes) if worst else UNPLACED)
 
 
 class Confusion:

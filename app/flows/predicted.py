@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app.domain.errors import NotFound
 from app.domain.mask import Mask, as_mask
 from app.flows.child import folder_of
-from app.store import predictions
+from app.store import predictions, regions
 from app.store.tables import Prediction, Raster, Sample
 from ml import predictions as files
 
@@ -27,20 +27,27 @@ def prediction_of(session: Session, sample: Sample) -> Prediction:
 
 
 def suggestion(session: Session, home: Path, sample: Sample) -> Mask:
-    """(H, W) class ids: each pixel's likeliest class, by a model that never saw the sample. Raises NotPredicted."""
-    run = prediction_of(session, sample).run_id
-    path = folder_of(home, run) / "predictions"
+    """As ``seen``, by the newest cross-validation. Raises NotPredicted."""
+    return seen(home, prediction_of(session, sample).run_id, sample.key)
+
+
+def seen(home: Path, run_id: int, key: str) -> Mask:
+    """(H, W) class ids: each pixel's likeliest class, by the run's model that never saw the sample. Raises NotPredicted
+    where the run's predictions are gone."""
+    path = folder_of(home, run_id) / "predictions"
     if not path.exists():
-        raise NotPredicted(f"The predictions of run {run} are gone; find imprecise masks again.")
+        raise NotPredicted(f"The predictions of run {run_id} are gone; find imprecise masks again.")
     file = _opened(path, path.stat().st_mtime_ns)
     ids = np.array(file.classes, np.int64)
-    return as_mask(ids[file.probabilities(sample.key).argmax(axis=0)])
+    return as_mask(ids[file.probabilities(key).argmax(axis=0)])
 
 
 def suspicion(session: Session, sample: Sample) -> Raster:
-    """An 8-bit raster: how likely each pixel of the current mask is wrong (255: surely). Raises NotPredicted."""
+    """An 8-bit raster: how likely each pixel of the current mask is wrong (255: surely); where regions of it were
+    accepted since, as it was before. Raises NotPredicted."""
     found = prediction_of(session, sample)
-    if found.suspicion_id is None or found.revision_id != sample.current_id:
+    known = found.revision_id == sample.current_id or regions.are_of(session, found.run_id, sample)
+    if found.suspicion_id is None or not known:
         raise NotPredicted(f"The mask of {sample.key} has changed since it was judged; find imprecise masks again.")
     return session.get_one(Raster, found.suspicion_id)
 

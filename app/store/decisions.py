@@ -1,7 +1,7 @@
 """Decisions on samples: applied, recorded with what they replaced, undone by a decision that restores it.
 
-``Decision.before`` holds the sample's ``current``, ``confirmed`` and ``excluded`` and the states of the revisions and
-flags that the decision changed, so an undo restores the same derived state.
+``Decision.before`` holds the sample's ``current``, ``confirmed`` and ``excluded`` and the states of the revisions,
+flags and suspected regions that the decision changed, so an undo restores the same derived state.
 """
 
 from collections.abc import Collection
@@ -13,10 +13,10 @@ from sqlalchemy.orm import Session
 
 from app.domain.actor import Actor
 from app.domain.errors import Conflict, NotFound
-from app.store import revisions
+from app.store import region_decisions, revisions
 from app.store.tables import Batch, Decision, Flag, Revision, Sample
 
-Verb = Literal["keep", "exclude", "include", "restore", "reject", "edit", "cvat"]
+Verb = Literal["keep", "exclude", "include", "restore", "reject", "edit", "cvat", "accept", "keep_regions"]
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,15 @@ class Wish:
     closes only these checks' flags (None: all); ``group``: only the flags of this group. ``revision``: the one that
     restore, reject and edit are about, or that keep has to find current. ``edit`` puts a revision in force that was
     made from the current mask for just this decision, and settles the pending one that it took from. ``cvat`` puts what
-    came back from there in force and closes its flags; ``fresh``: it was proposed along with this decision."""
+    came back from there in force and closes its flags; ``fresh``: it was proposed along with this decision. ``accept``
+    puts a revision in force that took the model's word in ``regions``; ``keep_regions`` keeps those as given."""
 
     verb: Verb
     checks: frozenset[str] | None = None
     group: int | None = None
     revision: int | None = None
     fresh: bool = False
+    regions: frozenset[int] = frozenset()
 
 
 def open_batch(session: Session, dataset_id: int, verb: str, actor: Actor, undoes: int | None = None) -> Batch:
@@ -72,6 +74,15 @@ def apply(session: Session, batch: Batch, sample: Sample, wish: Wish) -> Decisio
             revision = revisions.of_this(session, sample, wish.revision or 0)
             _edit(session, sample, revision, decision.before)
             decision.revision_id = revision.id
+        case "accept":
+            revision = revisions.of_this(session, sample, wish.revision or 0)
+            region_decisions.accept(session, sample, revision.id, wish.regions, decision.before)
+            _edit(session, sample, revision, decision.before)
+            decision.revision_id = revision.id
+        case "keep_regions":
+            if region_decisions.keep(session, sample, wish.regions, decision.before):
+                sample.confirmed_id = sample.current_id
+            decision.revision_id = sample.current_id
         case "cvat":
             revision = revisions.of_this(session, sample, wish.revision or 0)
             _take(session, sample, revision, wish.fresh, decision.before)
@@ -102,6 +113,8 @@ def undo(session: Session, batch: Batch, decision: Decision, sample: Sample) -> 
         inverse.before["flags"] = {str(flag.id): flag.state for flag in flags}
         for flag in flags:
             flag.state = before["flags"][str(flag.id)]
+    if "regions" in before:
+        inverse.before["regions"] = region_decisions.put_back(session, before["regions"])
     sample.excluded, sample.confirmed_id = before["excluded"], before["confirmed"]
     recorded = _record(session, batch, sample, inverse)
     session.flush()
@@ -174,10 +187,14 @@ def _keep(session: Session, sample: Sample, wish: Wish, before: dict[str, Any]) 
         query = query.where(Flag.check.in_(wish.checks))
     flags = list(session.scalars(query))
     decided = sample.current_id is None or sample.confirmed_id == sample.current_id
-    if not flags and decided and not sample.excluded:
+    whole = wish.group is None and (wish.checks is None or region_decisions.CHECK in wish.checks)
+    suspected = whole and bool(region_decisions.left(session, sample))
+    if not flags and not suspected and decided and not sample.excluded:
         raise Conflict("there is nothing left to keep")
     sample.excluded = False
     before["flags"] = {str(flag.id): flag.state for flag in flags}
+    if suspected:
+        region_decisions.keep(session, sample, None, before)
     for flag in flags:
         flag.state = "kept"
     sample.confirmed_id = sample.current_id

@@ -6,7 +6,10 @@ from typing import Any
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
+from app.domain.classes import ClassList
+from app.domain.detector.region import Reason
 from app.domain.detector.region import Region as Found
+from app.domain.detector.sentence import sentence
 from app.domain.errors import NotFound
 from app.domain.formats import rle
 from app.domain.formats.rle import Bool, Bounds
@@ -70,12 +73,30 @@ def of_sample(session: Session, sample: Sample) -> list[Region]:
     return list(session.scalars(query))
 
 
+def are_of(session: Session, run_id: int, sample: Sample) -> bool:
+    """Whether the current mask has regions of the run, found on it or come along to it."""
+    query = select(Region.id).where(Region.sample_id == sample.id, Region.revision_id == sample.current_id)
+    return session.scalar(query.where(Region.run_id == run_id).limit(1)) is not None
+
+
 def find(session: Session, id: int) -> Region:
     """Raises NotFound."""
     region = session.get(Region, id)
     if region is None:
         raise NotFound(f"There is no region {id}.")
     return region
+
+
+def told(region: Region, frame: tuple[int, int], classes: ClassList) -> str:
+    """What seems wrong there, in a sentence; ``frame``: height and width of the mask."""
+
+    def name(id: int | None) -> str:
+        known = classes.by_id(id) if id is not None else None
+        return known.name if known else "another class"
+
+    given, seen = name(region.from_class), name(region.to_class)
+    box = (region.x, region.y, region.width, region.height)
+    return sentence(Reason(region.reason), given, seen, region.pixels, box, frame, region.probability)
 
 
 def pixels_of(session: Session, region: Region) -> Bool:

@@ -15,7 +15,7 @@ from app.store.tables import Revision, Sample
 class Proposal:
     """A mask for a sample. ``source``: import, restore, brush, cvat or model; ``original``: hash of the bytes it came
     as, where they differ from the mask's own; ``parent``: the revision it was made from, where that isn't the current
-    one; ``merged``: the other revision that a merge took from."""
+    one; ``merged``: the other revision that a merge took from; ``run``: the run whose model saw it so."""
 
     sample: Sample
     mask_id: int
@@ -26,6 +26,7 @@ class Proposal:
     confidence_id: int | None = None  # of a model's mask: raster of how sure it was of each pixel, 255 for sure
     parent: int | None = None
     merged: int | None = None
+    run: int | None = None
 
 
 def propose(session: Session, proposals: Sequence[Proposal]) -> list[Revision]:
@@ -43,6 +44,7 @@ def propose(session: Session, proposals: Sequence[Proposal]) -> list[Revision]:
             mask_id=one.mask_id,
             original=one.original,
             confidence_id=one.confidence_id,
+            run_id=one.run,
             class_version=one.class_version,
             source=one.source,
             actor_kind=one.actor.kind,

@@ -14,6 +14,7 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("run", sa.Column("kind", sa.String(length=12), server_default="train", nullable=False))
+    op.add_column("revision", sa.Column("run_id", sa.Integer(), nullable=True))
     op.add_column("score", sa.Column("run_id", sa.Integer(), nullable=True))
     op.add_column("score", sa.Column("fold", sa.Integer(), nullable=True))
     op.create_table(
@@ -65,4 +66,5 @@ def downgrade() -> None:
     op.drop_table("prediction")
     op.drop_column("score", "fold")
     op.drop_column("score", "run_id")
+    op.drop_column("revision", "run_id")
     op.drop_column("run", "kind")

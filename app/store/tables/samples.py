@@ -71,7 +71,7 @@ class Sample(Base):
 
 class Revision(Base):
     """A proposed mask of a sample: append-only, whoever made it. ``merged_id``: the other one that a merge took
-    from."""
+    from; ``run_id``: of a model's mask, the run whose model saw it so."""
 
     __tablename__ = "revision"
     __table_args__ = (
@@ -99,3 +99,4 @@ class Revision(Base):
     state: Mapped[str] = mapped_column(String(12))
     at: Mapped[datetime] = mapped_column(default=now)
     merged_id: Mapped[int | None]
+    run_id: Mapped[int | None]
