@@ -30,3 +30,16 @@ def verify_unseen(
                 f"The model of fold {fold} learned from {other}, which shows the same as {key}, so can't judge it; "
                 "find imprecise masks again."
             )
+
+
+def unseen_by(
+    keys: Collection[str], learned: Sequence[Collection[str]], group_of: Mapping[str, str]
+) -> dict[str, list[int]]:
+    """sample -> numbers of the models that saw neither it nor another one of its content group; see ``verify_unseen``
+    for what is given."""
+    seen = [{group_of.get(key, key) for key in of_model} for of_model in learned]
+    own = [frozenset(of_model) for of_model in learned]
+    return {
+        key: [at for at in range(len(learned)) if key not in own[at] and group_of.get(key, key) not in seen[at]]
+        for key in keys
+    }

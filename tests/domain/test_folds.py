@@ -1,6 +1,6 @@
 import pytest
 
-from app.domain.folds import SawIt, verify_unseen
+from app.domain.folds import SawIt, unseen_by, verify_unseen
 
 GROUPS = {"a": "1", "b": "1", "c": "2", "d": "3"}
 
@@ -25,3 +25,8 @@ def test_a_model_that_saw_it_or_its_like_is_refused_by_name(predicted: dict[str,
 
 def test_a_sample_without_a_group_is_alone() -> None:
     verify_unseen({"x": 0}, [{"y"}], {})
+
+
+def test_who_may_predict_a_sample() -> None:
+    learned = [{"c"}, {"b"}, set[str]()]
+    assert unseen_by(["a", "c", "x"], learned, GROUPS) == {"a": [0, 2], "c": [1, 2], "x": [0, 1, 2]}

@@ -9,6 +9,7 @@ from app.store.tables.pixels import Blob, ClassPixels, Raster, Tile
 from app.store.tables.predictions import Prediction, Region
 from app.store.tables.review import Batch, Decision, Flag, Group, Score
 from app.store.tables.samples import ClassVersion, Dataset, Revision, Sample
+from app.store.tables.suggestions import Suggesting, Suggestion
 from app.store.tables.work import Document, Import, Job, Refusal, Run, Snapshot
 
 __all__ = [
@@ -42,6 +43,8 @@ __all__ = [
     "Sample",
     "Score",
     "Snapshot",
+    "Suggesting",
+    "Suggestion",
     "Tile",
     "now",
 ]
