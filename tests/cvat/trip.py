@@ -19,7 +19,7 @@ from app.flows.cvat_batches import Options
 from app.flows.cvat_link import Connect
 from app.flows.review import Selection
 from app.settings import Settings
-from app.store import cvat, rasters, receipts, revisions, samples
+from app.store import cvat, jobs, rasters, receipts, revisions, samples
 from app.store.browse import Filter
 from app.store.db import Database, open_database
 from app.store.tables import CvatBatch, CvatFrame, CvatLine, CvatPull, Decision, Raster, Revision, Sample
@@ -183,6 +183,9 @@ def made(folder: Path) -> Path:
     path = folder / "remask.sqlite"
     db = open_database(path)
     set_up(db, folder / "set", masks_of(), ["b/new"])
+    with db.write() as session:  # a worker would flag them before it goes to CVAT
+        for job in jobs.waiting(session):
+            jobs.cancel(session, job.id)
     with db.engine.connect() as connection:  # all of it into the one file, to be copied
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     db.close()
