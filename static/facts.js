@@ -2,7 +2,7 @@
 
 import { $, el, moment, number, percent, plural, score, swatch, words } from "./ui.js";
 
-const VERBS = { keep: "kept", exclude: "excluded", include: "taken back in", restore: "restored a mask", reject: "rejected a mask", edit: "drew a mask", cvat: "taken from CVAT", undo: "undone" };
+const VERBS = { keep: "kept", exclude: "excluded", include: "taken back in", restore: "restored a mask", reject: "rejected a mask", edit: "drew a mask", cvat: "taken from CVAT", accept: "accepted a region", keep_regions: "kept a region", undo: "undone" };
 const CVAT = { planned: "on the way", out: "at CVAT", back: "back", refused: "could not go", closed: "closed", sent: "sent by file" };
 
 const base = `/d/${encodeURIComponent(document.body.dataset.dataset)}`;

@@ -14,12 +14,19 @@ from sqlalchemy.sql.elements import ColumnElement
 from app.domain.errors import Invalid
 from app.domain.status import Status
 from app.store import groups
-from app.store.tables import ClassPixels, Flag, Raster, Revision, Sample, Score
+from app.store.tables import ClassPixels, Flag, Raster, Region, Revision, Sample, Score
 
-Sort = Literal["worst", "key", "newest"]
+Sort = Literal["worst", "key", "newest", "region"]
 SORTS: tuple[str, ...] = get_args(Sort)
 
 
+# Of each mask that has open regions, how likely the worst of them is.
+_suspected = (
+    select(Region.dataset_id, Region.sample_id, Region.revision_id, func.max(Region.probability).label("probability"))
+    .where(Region.state == "open")
+    .group_by(Region.dataset_id, Region.sample_id, Region.revision_id)
+    .subquery("suspected")
+)
 Value = float | str | int
 Place = tuple[Value, int]  # what a page is sorted by, and the sample's id
 
@@ -31,7 +38,7 @@ class Filter:
     ``check`` alone: samples with an open flag of that check; with ``min`` or ``max``: samples, flagged or not, whose
     score of that check lies in [min, max]. ``split`` "none" means samples without one; ``q`` is text in the key,
     ``key`` all of it. ``sort`` is one of SORTS or the name of a check, by whose score samples then come, worst first;
-    those that it never scored are left out.
+    those that it never scored are left out. "region": by the likeliest open region, where there is one.
     """
 
     status: tuple[str, ...] = ()
@@ -209,7 +216,10 @@ def _rows(session: Session, places: Sequence[Place]) -> list[Row]:
 
 
 def _scored(query: Select[Any], filter: Filter) -> Select[Any]:
-    """``query`` on Sample joined with the score that it is sorted by, where it is sorted by one."""
+    """``query`` on Sample joined with the score or region that it is sorted by, where it is sorted by one."""
+    if filter.sort == "region":
+        on_it = and_(Sample.id == _suspected.c.sample_id, Sample.current_id == _suspected.c.revision_id)
+        return query.join(_suspected, and_(on_it, Sample.dataset_id == _suspected.c.dataset_id))
     if filter.scored_by is None:
         return query
     scored = (Score.dataset_id == Sample.dataset_id, Score.sample_id == Sample.id, Score.check == filter.scored_by)
@@ -227,6 +237,8 @@ def _value(filter: Filter) -> InstrumentedAttribute[Any] | ColumnElement[Any]:
         return Sample.key
     if filter.sort == "newest":
         return Sample.id
+    if filter.sort == "region":
+        return _suspected.c.probability
     return Score.value if filter.scored_by is not None else Sample.worst
 
 

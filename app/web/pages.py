@@ -21,7 +21,7 @@ from app.web.templating import now, render, url, words
 PAGE = 60
 STACKS = 3  # flagged groups on top of the grid, the largest
 QUEUE = 50_000  # samples that one walk through the set holds
-SORTS = (("worst", "worst first"), ("key", "key"), ("newest", "newest first"))
+SORTS = (("worst", "worst first"), ("region", "likeliest region first"), ("key", "key"), ("newest", "newest first"))
 EXPORTS = (
     ("npz", "NPZ", "The course layout: one array of images and masks"),
     ("folder", "Folder", "Images, index PNGs and the class list"),

@@ -31,6 +31,8 @@ from app.web import (
     media,
     metrics,
     pages,
+    region_media,
+    region_pages,
     run_pages,
     uploads,
     watch,
@@ -91,11 +93,13 @@ def create_app(settings: Settings) -> FastAPI:
         api.router,
         media.router,
         cvat_media.router,
+        region_media.router,
         hooks.router,
         health.router,
         login.router,
         pages.router,
         run_pages.router,
+        region_pages.router,
         cvat_pages.router,
     ):
         app.include_router(router)

@@ -31,6 +31,8 @@ _DONE = {
     "reject": "rejected a proposal for",
     "edit": "drew a mask for",
     "cvat": "took from CVAT",
+    "accept": "took the model's word in regions of",
+    "keep_regions": "kept regions of",
     "undo": "undone",
 }
 

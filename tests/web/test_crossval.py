@@ -100,6 +100,8 @@ def test_regions_of_the_current_mask(client: TestClient, judged: Sample, run: in
     assert one["box"] == {"x": 3, "y": 2, "width": 6, "height": 3}
     assert (one["probability"], one["state"], one["run"], one["revision"]) == (0.75, "open", run, judged.current_id)
     assert one["rle"]["size"] == [16, 24]
+    assert one["text"].endswith("18 pixels.")
+    assert not one["weak"]
     assert client.get(f"{A}/samples/{judged.id + 1}/regions").json() == {"regions": []}
 
 
@@ -128,9 +130,7 @@ def test_what_was_not_predicted_is_said(client: TestClient, judged: Sample, name
 
 def test_a_mask_that_changed_since_has_no_heat_map(client: TestClient, db: Database, judged: Sample) -> None:
     with db.write() as session:
-        prediction = predictions.newest(session, judged.id)
-        assert prediction is not None
-        prediction.revision_id = (judged.current_id or 0) + 1
+        session.get_one(Sample, judged.id).current_id = None
     answer = client.get(f"/media/samples/{judged.id}/suspicion.png")
     assert answer.status_code == 404
     assert "has changed since" in answer.json()["detail"]

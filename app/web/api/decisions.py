@@ -12,6 +12,7 @@ from app.flows import review
 from app.flows.review import Selection
 from app.store import samples
 from app.store.browse import Filter
+from app.store.db import Database
 from app.store.decisions import Wish
 from app.store.tables import Dataset
 from app.web import errors, shapes
@@ -134,11 +135,17 @@ def decide_one(
     result = review.decide(db, dataset, Selection(ids=[sample]), wish, actor, expected)
     if result.decided:
         return outcome(result)
+    return left_alone(request, db, sample, result, {**body.model_dump(exclude_none=True), "version": version})
+
+
+def left_alone(
+    request: Request, db: Database, sample: int, result: review.Outcome, yours: dict[str, object]
+) -> Response:
+    """409: why the one sample was not decided, how it stands now, and what was asked of it."""
     with db.read() as session:
         one = samples.find(session, sample)
         now = samples_api.SampleFull(**shapes.sample(session, session.get_one(Dataset, one.dataset_id), one))
     reason = f"{one.key} was left alone: {result.refused[0].reason}."
-    yours = {**body.model_dump(exclude_none=True), "version": version}
     return errors.problem(
         request, 409, "Conflict", reason, {"ETag": f'"v{one.version}"'}, current=now.model_dump(), yours=yours
     )
