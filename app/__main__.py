@@ -37,6 +37,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "experiments": experiments.experiments_,
     "cvat push": cvat.push,
     "cvat pull": cvat.pull,
+    "cvat read": cvat.read_,
     "cvat list": cvat.list_,
     "cvat test": cvat.test,
     "cvat answer": cvat.answer,

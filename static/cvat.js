@@ -95,8 +95,8 @@ $("#read")?.addEventListener("submit", async (event) => {
   $("[data-text]", state).textContent = "Sending the file…";
   try {
     const started = await post(`${api}/files`, new FormData(form));
-    const done = await follow(started.job, (job) => progress(state, job));
-    location.href = `/d/${encodeURIComponent(dataset)}/cvat/receipts/${done.result?.pull ?? started.receipt}`;
+    await follow(started.job, (job) => progress(state, job));
+    location.href = `/d/${encodeURIComponent(dataset)}/cvat/receipts/${started.receipt}`;
   } catch (error) {
     $("[data-text]", state).textContent = error.message;
     $("progress", state).hidden = true;

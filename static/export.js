@@ -8,10 +8,18 @@ const form = $("#export");
 const state = $("#export-state");
 const link = $("#download");
 
+const forCvat = () => form.elements.format.value.startsWith("cvat-");
+function show() {
+  for (const id of ["#pictures", "#back"]) $(id).hidden = !forCvat();
+}
+form.addEventListener("change", show);
+show();
+
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   const button = $("button[type=submit]", form);
-  const choice = Object.fromEntries(new FormData(form));
+  const { format, only, pictures } = form.elements;
+  const choice = { format: format.value, only: only.value, ...(forCvat() ? { pictures: pictures.checked } : {}) };
   const text = $("[data-text]", state);
   const bar = $("progress", state);
   button.disabled = true;

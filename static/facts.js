@@ -64,9 +64,8 @@ export function facts({ classes, viewer, look, restore, reject, compare }) {
   function revision(one, shown) {
     const here = shown ? shown.id === one.id : one.state === "current";
     return el("li", { class: here ? "current" : "" },
-      el("div", {}, `Mask ${one.id} · ${one.state}`, el("small", {}, `${words(one.source)} by ${one.actor}, ${moment(one.at)}`)),
+      el("div", {}, `Mask ${one.id} · ${one.state}`, el("small", {}, `${words(one.source)} by ${one.actor}, ${moment(one.at)}`, ...(one.receipt ? [" · ", el("a", { href: `${base}/cvat/receipts/${one.receipt}` }, "receipt")] : []))),
       el("div", { class: "row" },
-        one.receipt && el("a", { class: "button small quiet", href: `${base}/cvat/receipts/${one.receipt}` }, "Receipt"),
         !here && el("button", { class: "button small quiet", type: "button", onclick: () => look(one) }, "Show"),
         one.state === "pending" && el("button", { class: "button small quiet", type: "button", onclick: () => compare(one) }, "Compare"),
         one.state === "pending" && el("button", { class: "button small quiet", type: "button", onclick: () => reject(one) }, "Reject"),

@@ -1,5 +1,7 @@
 """Commands that go to CVAT and back: push, pull, list, test, answer, close, annotate."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, cast
 
 import typer
@@ -8,12 +10,12 @@ from app.cli import console
 from app.cli.review import As
 from app.cli.shared import DatasetName, Json, open_data, read_settings
 from app.domain.actor import person
-from app.flows import cvat_annotate, cvat_answers, cvat_batches, cvat_link, cvat_pull
+from app.flows import cvat_annotate, cvat_answers, cvat_batches, cvat_file_read, cvat_link, cvat_pull
 from app.flows.cvat_batches import Options, Source
 from app.flows.review import Selection
 from app.store import cvat, datasets, receipts
 from app.store.browse import Filter
-from app.store.tables import CvatBatch, CvatPull
+from app.store.tables import CvatBatch, CvatLine, CvatPull, Sample
 
 Server = Annotated[str | None, typer.Option(help="Name of a configured server, where there are several.")]
 BatchId = Annotated[int, typer.Argument(metavar="BATCH", help="Number of a batch, as `remask cvat list` has it.")]
@@ -95,21 +97,42 @@ def pull(
         with db.read() as session:
             told.append((cvat.find(session, id), receipts.find(session, asked.id)))
             if not json:
-                for line, sample in receipts.lines(session, asked.id):
-                    if line.outcome != "unchanged" or line.reason:
-                        console.say(f"  {line.outcome} {sample.key}{_detail(line.pixels, line.reason)}")
+                _tell_lines(receipts.lines(session, asked.id))
     if json:
         console.dump([_receipt(*one) for one in told])
         return
     for made, receipt in told:
-        counts = ", ".join(f"{count} {outcome}" for outcome, count in receipt.counts.items()) or "nothing"
-        console.say(f"Pull {receipt.id} of batch {made.id}: {counts}.")
-        for note in receipt.notes:
-            console.say(f"  {note}")
-        if receipt.state == "asks":
-            console.say("  Labels that are no class here wait for an answer: remask cvat answer")
+        _tell(made, receipt)
     if not told:
         console.say("No batch is at CVAT.")
+
+
+def read_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A zip of CVAT's Export dataset.")],
+    dataset: DatasetName,
+    batch: Annotated[int | None, typer.Option(help="As what it was sent, if not the newest cvat export.")] = None,
+    confirm: Annotated[bool, typer.Option("--confirm", help="Unchanged masks count as confirmed.")] = False,
+    actor: As = None,
+    json: Json = False,
+) -> None:
+    """Read what CVAT exported by hand, as a pull with its receipt.
+
+    Example: remask export mars out.zip --format cvat-datumaro && remask cvat read fixed.zip mars
+    """
+    from app import jobs  # the job engine takes a third of a second to load
+
+    settings, db = open_data()
+    asked = cvat_file_read.request(db, file, dataset, person(actor or settings.reviewer), batch, confirm)
+    with console.progress(json) as progress:
+        jobs.see_done(db, settings, asked.job_id or 0, progress)
+    with db.read() as session:
+        made, receipt = cvat.find(session, asked.batch_id), receipts.find(session, asked.id)
+        if not json:
+            _tell_lines(receipts.lines(session, asked.id))
+    if json:
+        console.dump(_receipt(made, receipt))
+        return
+    _tell(made, receipt)
 
 
 def list_(dataset: DatasetName, json: Json = False) -> None:
@@ -215,6 +238,22 @@ def _selection(keys: list[str], text: str | None, flag: str | None, group: int |
         return Selection(group=group)
     told = {"check": flag or "", "status": status or ""}
     return Selection(filter=filters.made(told) if any(told.values()) else Filter(flagged=True))
+
+
+def _tell_lines(lines: Sequence[tuple[CvatLine, Sample]]) -> None:
+    """What a receipt says of samples that aren't just as they were."""
+    for line, sample in lines:
+        if line.outcome != "unchanged" or line.reason:
+            console.say(f"  {line.outcome} {sample.key}{_detail(line.pixels, line.reason)}")
+
+
+def _tell(made: CvatBatch, receipt: CvatPull) -> None:
+    counts = ", ".join(f"{count} {outcome}" for outcome, count in receipt.counts.items()) or "nothing"
+    console.say(f"Pull {receipt.id} of batch {made.id}: {counts}.")
+    for note in receipt.notes:
+        console.say(f"  {note}")
+    if receipt.state == "asks":
+        console.say("  Labels that are no class here wait for an answer: remask cvat answer")
 
 
 def _detail(pixels: int, reason: str) -> str:

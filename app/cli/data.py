@@ -55,18 +55,21 @@ def import_(
 
 def export_(
     dataset: DatasetName,
-    out: Annotated[Path, typer.Argument(help="A file for npz, a new folder for the others.")],
-    format: Annotated[str, typer.Option(help="npz, folder, coco or voc.")] = "npz",
+    out: Annotated[Path, typer.Argument(help="A file for npz and cvat, a new folder for the others.")],
+    format: Annotated[
+        str, typer.Option(help="npz, folder, coco, voc, or cvat-datumaro, -images, -coco, -masks.")
+    ] = "npz",
     only: Annotated[str, typer.Option(help="curated (excluded samples left out) or all.")] = "curated",
+    pictures: Annotated[bool, typer.Option("--pictures/--no-pictures", help="Of the cvat formats: with them.")] = True,
     json: Json = False,
 ) -> None:
     """Write the curated set, with a manifest of revisions, authors and hashes.
 
     Example: remask export mars curated.npz --format npz
     """
-    _, db = open_data()
+    settings, db = open_data()
     with console.progress(json) as progress:
-        written = export.run(db, out, dataset, format, only, progress)
+        written = export.run(db, out, dataset, format, only, progress, pictures, person(settings.reviewer))
     facts = {"path": str(written.path), "labelled": written.labelled, "unlabeled": written.unlabelled}
     if json:
         console.dump(facts | {"notes": list(written.notes)})

@@ -85,13 +85,13 @@ def run(
             with db.read() as session, cvat.warm(session, some):
                 found = [read(session, seen, frame, means) for frame in some]
             with db.write() as session:
-                _take(session, pull_id, found, seen)
+                take(session, pull_id, found, seen)
         progress(len(wanted), len(wanted), "done")
     except (Cancelled, RemaskError) as error:
-        _stopped(db, pull_id, error)
+        stopped(db, pull_id, error)
         raise
     with db.write() as session:
-        return _end(session, pull_id, seen)
+        return end(session, pull_id, seen)
 
 
 def _wanted(db: Database, pull: CvatPull, seen: Seen) -> list[CvatFrame]:
@@ -110,7 +110,7 @@ def _wanted(db: Database, pull: CvatPull, seen: Seen) -> list[CvatFrame]:
     ]
 
 
-def _take(session: Session, pull_id: int, found: Sequence[Found], seen: Seen) -> None:
+def take(session: Session, pull_id: int, found: Sequence[Found], seen: Seen) -> None:
     """A chunk of frames, in one transaction with the decisions that follow from them."""
     pull = receipts.find(session, pull_id)
     batch = cvat.find(session, pull.batch_id)
@@ -135,7 +135,7 @@ def _take(session: Session, pull_id: int, found: Sequence[Found], seen: Seen) ->
     standing.refresh(session, list(frames))
 
 
-def _end(session: Session, pull_id: int, seen: Seen) -> dict[str, Any]:
+def end(session: Session, pull_id: int, seen: Seen) -> dict[str, Any]:
     """The receipt's totals. One that nobody asked for and that tells nothing new is dropped."""
     pull = receipts.find(session, pull_id)
     batch = cvat.find(session, pull.batch_id)
@@ -151,7 +151,7 @@ def _end(session: Session, pull_id: int, seen: Seen) -> dict[str, Any]:
     return _facts(pull)
 
 
-def _stopped(db: Database, pull_id: int, error: Exception) -> None:
+def stopped(db: Database, pull_id: int, error: Exception) -> None:
     """Note why a pull ended early."""
     with db.write() as session:
         pull = receipts.find(session, pull_id)

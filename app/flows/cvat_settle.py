@@ -46,7 +46,7 @@ def settle(
     else:
         _changed(session, frame, sample, found, line, who, lambda: deciding(who.name))
     frame.pulled_hash = found.hash if last is not None or found.drawn else None
-    frame.state = "back" if vouched else "out"
+    frame.state = "back" if vouched or batch.state == "file" else "out"
     line.reason = "; ".join([*([line.reason] if line.reason else []), *found.notes])
     session.add(line)
     return line

@@ -8,15 +8,18 @@ from typing import Literal, get_args
 
 from sqlalchemy.orm import Session
 
+from app.domain.actor import Actor
 from app.domain.errors import Invalid
 from app.domain.exports import coco, folder, npz, voc
 from app.domain.exports.base import About, Exported, Write, Written
+from app.flows import cvat_files
 from app.flows.progress import Progress, quiet
 from app.store import datasets, rasters, samples, whole
 from app.store.db import Database
 from app.store.tables import now
 from app.store.whole import Whole
 
+NOBODY = Actor("rule", "export")
 Only = Literal["curated", "all"]
 FORMATS: dict[str, Write] = {"npz": npz.write, "folder": folder.write, "coco": coco.write, "voc": voc.write}
 
@@ -26,14 +29,25 @@ class UnknownExport(Invalid):
 
 
 def run(
-    db: Database, out: Path, dataset: str, format: str, only: str = "curated", progress: Progress = quiet
+    db: Database,
+    out: Path,
+    dataset: str,
+    format: str,
+    only: str = "curated",
+    progress: Progress = quiet,
+    pictures: bool = True,
+    actor: Actor = NOBODY,
 ) -> Written:
-    """Write a dataset to ``out``: a file for npz, a folder for the others. ``curated`` leaves excluded samples out.
+    """Write a dataset to ``out``: a file for npz and the zips for CVAT, a folder for the others. ``curated`` leaves
+    excluded samples out. ``pictures``: whether they go into a zip for CVAT; ``actor``: who sends that.
 
     All of it is read from one moment of the database. Raises UnknownExport, CantExport, Taken or NotFound.
     """
-    if format not in FORMATS or only not in get_args(Only):
-        raise UnknownExport(f"Choose a format of {', '.join(FORMATS)} and samples of {', '.join(get_args(Only))}.")
+    known = [*FORMATS, *cvat_files.FORMATS]
+    if format not in known or only not in get_args(Only):
+        raise UnknownExport(f"Choose a format of {', '.join(known)} and samples of {', '.join(get_args(Only))}.")
+    if format in cvat_files.FORMATS:
+        return cvat_files.send(db, out, dataset, format, actor, only == "curated", pictures, progress)
     with db.read() as session:
         row = datasets.find(session, dataset)
         about = About(row.name, datasets.classes(session, row), row.class_version)
@@ -41,12 +55,23 @@ def run(
 
 
 def run_to_file(
-    db: Database, exports: Path, dataset: str, format: str, only: str = "curated", progress: Progress = quiet
+    db: Database,
+    exports: Path,
+    dataset: str,
+    format: str,
+    only: str = "curated",
+    progress: Progress = quiet,
+    pictures: bool = True,
+    actor: Actor = NOBODY,
 ) -> Path:
-    """As ``run``, into one file in the folder ``exports`` that a browser can download: an .npz's own, else a zip."""
+    """As ``run``, into one file in the folder ``exports`` that a browser can download: a zip."""
     exports.mkdir(parents=True, exist_ok=True)
     name = f"{dataset}-{only}-{now():%Y%m%d-%H%M%S-%f}"
     with TemporaryDirectory(dir=exports, prefix=".partial-") as folder_name:
+        if format in cvat_files.FORMATS:
+            whole_file = Path(folder_name) / f"{name}-{format}.zip"
+            run(db, whole_file, dataset, format, only, progress, pictures, actor)
+            return whole_file.rename(exports / whole_file.name)
         inside = Path(folder_name) / (f"{name}.npz" if format == "npz" else name)
         run(db, inside, dataset, format, only, progress)
         packed = Path(folder_name) / f"{name}-{format}.zip"

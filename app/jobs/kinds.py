@@ -8,7 +8,20 @@ from typing import Any
 from app.domain.actor import person
 from app.domain.classes import parse_classes
 from app.domain.errors import RemaskError
-from app.flows import compare, crossval, cvat_pull, cvat_push, demo, estimate, export, ingest, inspect, runs, train
+from app.flows import (
+    compare,
+    crossval,
+    cvat_file_read,
+    cvat_pull,
+    cvat_push,
+    demo,
+    estimate,
+    export,
+    ingest,
+    inspect,
+    runs,
+    train,
+)
 from app.flows.progress import Cancelled, Progress
 from app.settings import Settings
 from app.store.db import Database
@@ -49,7 +62,9 @@ def run_check(db: Database, _settings: Settings, dataset: str | None, args: Resu
 
 
 def run_export(db: Database, settings: Settings, dataset: str | None, args: Result, progress: Progress) -> Result:
-    path = export.run_to_file(db, settings.exports, dataset or "", args["format"], args["only"], progress)
+    pictures, who = args.get("pictures", True), person(args["actor"]) if "actor" in args else export.NOBODY
+    format, only = args["format"], args["only"]
+    path = export.run_to_file(db, settings.exports, dataset or "", format, only, progress, pictures, who)
     return {"path": path.name}
 
 
@@ -89,6 +104,17 @@ def run_cvat_pull(db: Database, settings: Settings, _dataset: str | None, args: 
     return cvat_pull.run(db, settings, args["pull"], progress)
 
 
+def run_cvat_read(db: Database, _settings: Settings, _dataset: str | None, args: Result, progress: Progress) -> Result:
+    path = Path(args["path"])
+    try:
+        facts = cvat_file_read.run(db, args["pull"], path, progress)
+    except (RemaskError, Cancelled):
+        _forget_upload(path, args)
+        raise
+    _forget_upload(path, args)
+    return facts
+
+
 FLOWS: dict[str, Callable[[Database, Settings, str | None, Result, Progress], Result]] = {
     "import": run_import,
     "check": run_check,
@@ -101,6 +127,7 @@ FLOWS: dict[str, Callable[[Database, Settings, str | None, Result, Progress], Re
     "onnx": run_onnx,
     "cvat_push": run_cvat_push,
     "cvat_pull": run_cvat_pull,
+    "cvat_read": run_cvat_read,
 }
 # Trainings wait for each other, not for them the quick jobs.
 LONG = ("compare", "crossval", "train")

@@ -26,7 +26,7 @@ def of_sample(session: Session, sample_id: int) -> list[Json]:
     """The batches that a sample is or was in, the newest first, with the job as it was last seen."""
     out = []
     for frame, batch in cvat.of_sample(session, sample_id)[:AGO]:
-        job: Json = next((one for one in batch.jobs if one["id"] == frame.job), {})
+        job: Json = next((one for one in batch.jobs if batch.url and one["id"] == frame.job), {})
         out.append(
             {
                 "batch": batch.id,

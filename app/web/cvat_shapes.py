@@ -48,7 +48,7 @@ def batch(owner: Dataset, card: Card, newest: tuple[CvatPull, Job | None] | None
         "frames": card.frames,
         "task": row.task_id,
         "link": task_link(row),
-        "jobs": [_job(row, one) for one in row.jobs if one["kind"] == "annotation"],
+        "jobs": [_job(row, one) for one in row.jobs if row.url and one["kind"] == "annotation"],
         "error": row.error,
         "push": _under_way(pushing),
         "receipt": newest[0].id if newest is not None else None,

@@ -27,6 +27,10 @@ EXPORTS = (
     ("folder", "Folder", "Images, index PNGs and the class list"),
     ("coco", "COCO", "Run-length encoded, background as a category"),
     ("voc", "Pascal VOC", "Palette PNGs and a label map"),
+    ("cvat-datumaro", "CVAT: Datumaro 1.0", "The best of the four for a trip to CVAT by hand"),
+    ("cvat-images", "CVAT for images 1.1", "One XML; import it into a task, not a project"),
+    ("cvat-coco", "CVAT: COCO 1.0", "Run-length encoded"),
+    ("cvat-masks", "CVAT: Segmentation mask 1.1", "Switch “Convert masks to polygons” off there"),
 )
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 

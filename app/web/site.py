@@ -63,7 +63,7 @@ def create_app(settings: Settings) -> FastAPI:
     tokens, guesses = access.check_exposure(settings), limits.Guesses()
     db = open_database(settings.database, settings.blobs)
     with db.read() as session:
-        waiting = [Path(job.args["path"]) for job in jobs.lively(session, now()) if job.kind == "import"]
+        waiting = [Path(job.args["path"]) for job in jobs.lively(session, now()) if job.kind in ("import", "cvat_read")]
     uploads.sweep(settings.uploads.absolute(), waiting)
 
     @asynccontextmanager

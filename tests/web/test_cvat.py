@@ -322,3 +322,23 @@ def test_calls_that_nobody_signed(machine: TestClient, serve: Serve) -> None:
     assert machine.post(f"{A}/datasets/mars/checks", content=b"{}").status_code in (401, 403), (
         "only hooks need no Origin"
     )
+
+
+def test_a_trip_by_hand(client: TestClient, db: Database, tmp_path: Path) -> None:
+    asked = client.post(f"{A}/datasets/mars/exports", json={"format": "cvat-datumaro", "pictures": False}).json()
+    work(db, tmp_path)
+    file = client.get(f"{A}/exports/{asked['export']}/file")
+    assert file.headers["content-disposition"].endswith("cvat-datumaro.zip")
+    (batch,) = client.get(f"{A}/datasets/mars/cvat/batches").json()["batches"]
+    assert (batch["state"], batch["link"], batch["jobs"], batch["actor"]) == ("file", None, [], "Test")
+    upload = {"files": ("back.zip", file.content, "application/zip")}
+    started = client.post(f"{A}/datasets/mars/cvat/files", files=upload, data={"confirm": "1"})
+    assert started.status_code == 202, started.text
+    work(db, tmp_path)
+    told = client.get(f"{A}/cvat/receipts/{started.json()['receipt']}").json()
+    assert (told["state"], told["counts"]["unchanged"], told["counts"]["changed"]) == ("done", 12, 0), told
+    assert not any(Settings(home=tmp_path).uploads.iterdir())
+    assert client.get(f"/d/mars/cvat/receipts/{told['id']}").status_code == 200
+    for data in ({"batch": "x"}, {"batch": "99"}):
+        assert client.post(f"{A}/datasets/mars/cvat/files", files=upload, data=data).status_code == 422
+    assert not any(Settings(home=tmp_path).uploads.iterdir())

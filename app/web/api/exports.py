@@ -9,15 +9,16 @@ from pydantic import BaseModel, Field
 from app.domain.errors import Conflict, NotFound
 from app.store import datasets, jobs
 from app.web.api.models import Started
-from app.web.deps import Config, DatasetName, Db, Id, Read
+from app.web.deps import Config, DatasetName, Db, Id, Read, Reviewer
 from app.web.media import attachment
 
 router = APIRouter(tags=["exports"])
 
 
 class ExportIn(BaseModel):
-    format: Literal["npz", "folder", "coco", "voc"]
+    format: Literal["npz", "folder", "coco", "voc", "cvat-datumaro", "cvat-images", "cvat-coco", "cvat-masks"]
     only: Literal["curated", "all"] = Field("curated", description="curated leaves excluded samples out.")
+    pictures: bool = Field(True, description="Of the cvat formats: whether pictures go along.")
 
 
 class ExportStarted(Started):
@@ -31,11 +32,14 @@ class NotReady(Conflict):
 
 
 @router.post("/datasets/{dataset}/exports", status_code=status.HTTP_202_ACCEPTED)
-def start_export(db: Db, dataset: DatasetName, body: ExportIn) -> ExportStarted:
+def start_export(db: Db, dataset: DatasetName, body: ExportIn, actor: Reviewer) -> ExportStarted:
     """Write the set, with the masks that are current now, into one file."""
     with db.write() as session:
         owner = datasets.find(session, dataset)
-        job = jobs.request(session, "export", owner.id, {"format": body.format, "only": body.only})
+        args: dict[str, object] = {"format": body.format, "only": body.only}
+        if body.format.startswith("cvat-"):
+            args |= {"pictures": body.pictures, "actor": actor.name}
+        job = jobs.request(session, "export", owner.id, args)
         return ExportStarted(job=job.id, export=job.id)
 
 
