@@ -188,6 +188,11 @@ class Confusion:
         pairs = (truth * count + seen)[truth >= 0]
         self._pixels += np.bincount(pairs, minlength=count * count).reshape(count, count)
 
+    def accuracy(self) -> float | None:
+        """Share of the pixels that are predicted as given; None where there are none."""
+        total = int(self._pixels.sum())
+        return float(self._pixels.trace() / total) if total else None
+
     def mean_iou(self, classes: ClassList) -> float | None:
         """Over the foreground classes that occur, false alarms on background counted; None where none does."""
         right, given, seen = self._pixels.diagonal(), self._pixels.sum(axis=1), self._pixels.sum(axis=0)

@@ -20,6 +20,7 @@ from app.flows import (
     ingest,
     inspect,
     runs,
+    suggest,
     train,
 )
 from app.flows.progress import Cancelled, Progress
@@ -88,6 +89,11 @@ def run_crossval(db: Database, settings: Settings, _dataset: str | None, args: R
     return {"run": args["run"], "flagged": result["flagged"]}
 
 
+def run_suggest(db: Database, settings: Settings, _dataset: str | None, args: Result, progress: Progress) -> Result:
+    result = suggest.run(db, settings.home, args["suggesting"], progress)
+    return {"suggesting": args["suggesting"], "proposed": sum(result["proposed"].values())}
+
+
 def run_estimate(db: Database, settings: Settings, dataset: str | None, _args: Result, progress: Progress) -> Result:
     return estimate.run(db, settings.home, dataset or "", progress)
 
@@ -123,6 +129,7 @@ FLOWS: dict[str, Callable[[Database, Settings, str | None, Result, Progress], Re
     "train": run_train,
     "crossval": run_crossval,
     "compare": run_compare,
+    "suggest": run_suggest,
     "estimate": run_estimate,
     "onnx": run_onnx,
     "cvat_push": run_cvat_push,
@@ -130,4 +137,4 @@ FLOWS: dict[str, Callable[[Database, Settings, str | None, Result, Progress], Re
     "cvat_read": run_cvat_read,
 }
 # Trainings wait for each other, not for them the quick jobs.
-LONG = ("compare", "crossval", "train")
+LONG = ("compare", "crossval", "suggest", "train")

@@ -67,10 +67,11 @@ def note(session: Session, suggesting_id: int, proposed: Sequence[Mapping[str, A
     )
 
 
-def done(session: Session, suggesting_id: int) -> set[int]:
-    """Samples that a suggesting has proposed for already."""
-    query = select(Revision.sample_id).join(Suggestion).where(Suggestion.suggesting_id == suggesting_id)
-    return set(session.scalars(query))
+def proposed_for(session: Session, suggesting_id: int) -> set[str]:
+    """Keys of the samples that a suggesting has proposed for already."""
+    query = select(Sample.key).join(Revision, Revision.sample_id == Sample.id)
+    query = query.join(Suggestion, Suggestion.revision_id == Revision.id)
+    return set(session.scalars(query.where(Suggestion.suggesting_id == suggesting_id)))
 
 
 def waiting(session: Session, dataset_id: int) -> list[Waiting]:
