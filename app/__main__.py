@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import typer
 
-from app.cli import compare, console, cvat, data, experiments, moving, operations, review, server, training
+from app.cli import compare, console, cvat, data, experiments, loop, moving, operations, review, server, training
 from app.domain.errors import RemaskError
 from app.store.faults import trouble
 
@@ -35,6 +35,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "crossval": training.crossval_,
     "compare": compare.compare_,
     "experiments": experiments.experiments_,
+    "remaining": loop.remaining_,
     "cvat push": cvat.push,
     "cvat pull": cvat.pull,
     "cvat read": cvat.read_,

@@ -5,22 +5,23 @@ export class Queue {
     this.url = `${base}/queue?${query}`;
     this.name = `queue:${base}/samples?${query}`;
     this.ids = [];
+    this.random = []; // those that nothing but chance picked
     this.batch = 0; // the newest batch of decisions when the walk began
   }
 
   // A sample that isn't in the list (it was decided since) is put where it would stand: behind the one before it.
   async load(current, before) {
     const kept = JSON.parse(sessionStorage.getItem(this.name) ?? "null");
-    if (kept?.ids?.includes(current)) ({ ids: this.ids, batch: this.batch } = kept);
+    if (kept?.ids?.includes(current)) ({ ids: this.ids, batch: this.batch, random: this.random = [] } = kept);
     else {
       try {
-        ({ ids: this.ids, batch: this.batch } = await fetch(this.url).then((answer) => answer.json()));
+        ({ ids: this.ids, batch: this.batch, random: this.random } = await fetch(this.url).then((answer) => answer.json()));
       } catch {
         this.ids = [];
       }
       if (!this.ids.includes(current)) this.ids.splice(this.ids.indexOf(before) + 1, 0, current);
       try {
-        sessionStorage.setItem(this.name, JSON.stringify({ ids: this.ids, batch: this.batch }));
+        sessionStorage.setItem(this.name, JSON.stringify({ ids: this.ids, batch: this.batch, random: this.random }));
       } catch { /* too long for the tab's storage: it is fetched again after a reload */ }
     }
     this.places = new Map(this.ids.map((id, index) => [id, index]));
@@ -32,6 +33,10 @@ export class Queue {
 
   index(id) {
     return this.places?.get(id) ?? -1;
+  }
+
+  isRandom(id) {
+    return this.random.includes(id);
   }
 
   neighbour(id, step) {

@@ -47,7 +47,7 @@ const neighbour = (step) => queue.neighbour(current, step);
 
 function where() {
   const at = index();
-  if (at >= 0) $("#where").textContent = `${number(at + 1)} of ${number(queue.length)}`;
+  if (at >= 0) $("#where").textContent = `${number(at + 1)} of ${number(queue.length)}${queue.isRandom(current) ? ", a random check" : ""}`;
   for (const [id, step] of [["prev", -1], ["next", 1]]) {
     const link = $(`#${id}`);
     const to = at >= 0 ? neighbour(step) : undefined;

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from app.domain.errors import NotFound
 from app.domain.formats import registry
 from app.domain.status import Status
+from app.flows import remaining
 from app.store import browse, groups, history, imports, jobs, leases, samples, summary
 from app.store.browse import Filter
 from app.store.tables import Dataset
@@ -96,9 +97,10 @@ def grid(request: Request, session: Read, owner: Owner, filter: Filters, after: 
 
 @router.get("/d/{dataset}/queue")
 def queue(session: Read, owner: Owner, filter: Filters) -> Response:
-    """The ids that a walk through this filter goes along, fixed when it starts: decisions don't shift it; and the newest
-    batch then, so that what others decide later can be passed over."""
-    walk = {"batch": leases.newest_batch(session), "ids": browse.order(session, owner.id, filter, QUEUE)}
+    """The ids that a walk through this filter goes along, fixed when it starts: decisions don't shift it; the newest
+    batch then, so that what others decide later can be passed over; and which are there by chance alone."""
+    ids, random = remaining.queue(session, owner.id, filter, QUEUE)
+    walk = {"batch": leases.newest_batch(session), "ids": ids, "random": sorted(random)}
     return JSONResponse(walk, headers={"Cache-Control": "no-store"})
 
 
