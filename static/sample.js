@@ -9,6 +9,7 @@ import { Leases } from "./lease.js";
 import { looks } from "./looks.js";
 import { another, mark, overtaken } from "./notices.js";
 import { Queue } from "./queue.js";
+import { mountRegions } from "./regions.js";
 import { $, $$, data, fail, number, releaseAfterPointer, store, stored, toast, words } from "./ui.js";
 import * as visit from "./visit.js";
 
@@ -27,7 +28,8 @@ const compare = (revision) => editor.merge(entry.sample, revision.id);
 const side = facts({ classes: page.classes, viewer, look, restore, reject, compare });
 const queue = new Queue(base, query);
 const leases = new Leases(page.dataset, queue, held, (id) => cache.get(id).catch(() => {}));
-const editor = mountEditor({ viewer, page, masks: cache, host: { entry: () => entry, mark, saved, show: () => show(current), next: (step = 1) => go(step), confirm } });
+const editor = mountEditor({ viewer, page, masks: cache, host: { entry: () => entry, mark, saved, show: () => show(current), next: (step = 1) => go(step), confirm, given: () => regions.given() } });
+const regions = mountRegions({ viewer, page, masks: cache, entry: () => entry, decide, changed: () => entry && buttons() });
 let current = page.sample.id;
 let entry = null;
 let shownRevision = null;
@@ -103,6 +105,7 @@ async function show(id, { push = false, fresh = false, revision = null } = {}) {
   buttons();
   canvas.dataset.sample = id;
   editor.shown();
+  regions.shown(revision);
   prefetch();
 }
 
@@ -113,7 +116,7 @@ function buttons() {
   button.classList.toggle("danger", !out);
   $("span", button).textContent = out ? "Take back in" : "Exclude";
   for (const part of $$("svg, kbd", button)) part.toggleAttribute("hidden", out);
-  $("#keep span").textContent = side.pending(sample) ? "Accept" : "Keep";
+  $("#keep span").textContent = regions.selected ? "Accept region" : side.pending(sample) ? "Accept" : "Keep";
   $("#undo").disabled = !visit.canUndo();
 }
 
@@ -199,26 +202,24 @@ async function conflict(id, wish, error) {
 
 const keep = () => decide({ verb: "keep" });
 function accept() {
+  if (regions.selected) return regions.accept();
   const pending = side.pending(entry.sample);
   return pending ? decide({ verb: "restore", revision: pending.id }) : keep();
 }
 function asGiven() {
+  if (regions.selected) return regions.keep();
   const pending = side.pending(entry.sample);
   return pending ? decide({ verb: "reject", revision: pending.id }) : keep();
 }
 const exclude = () => (entry.sample.status === "excluded" ? toast("It is excluded already.") : decide({ verb: "exclude" }));
 const include = () => decide({ verb: "include" });
-function restore(revision) {
-  return decide({ verb: "restore", revision: revision.id }, { advance: false });
-}
-function reject(revision) {
-  return decide({ verb: "reject", revision: revision.id }, { advance: false });
-}
+function restore(revision) { return decide({ verb: "restore", revision: revision.id }, { advance: false }); }
+function reject(revision) { return decide({ verb: "reject", revision: revision.id }, { advance: false }); }
 
-// Enter: what was decided in this visit stands; anything else is kept as it is; then the next one.
+// Enter: what was decided in this visit stands; anything else, open regions too, is kept as it is; then the next one.
 async function confirm() {
-  const { sample } = entry;
-  if (decided.has(current) || SETTLED.has(sample.status)) go(1);
+  const { status } = entry.sample;
+  if (status === "excluded" || (!regions.left && (decided.has(current) || SETTLED.has(status)))) go(1);
   else await decide({ verb: "keep" }, { advance: true });
 }
 
@@ -241,8 +242,7 @@ async function swing(step, done) {
     fail(error);
   }
 }
-const undo = () => swing(visit.undo, "Undone");
-const redo = () => swing(visit.redo, "Done again");
+const [undo, redo] = [() => swing(visit.undo, "Undone"), () => swing(visit.redo, "Done again")];
 
 function leave() {
   if (editor.on) return editor.done(leave);
@@ -284,7 +284,7 @@ bind({
   f: () => go(1), ArrowRight: () => go(1), d: () => go(-1), ArrowLeft: () => go(-1), s: () => go(1),
   a: ready(accept), r: ready(asGiven), x: ready(exclude), Enter: ready(confirm),
   "Ctrl+z": undo, "Ctrl+Shift+z": redo, "Ctrl+y": redo,
-  Escape: leave, ...digits,
+  Escape: () => regions.release() || leave(), ...digits,
 });
 
 addEventListener("popstate", () => {

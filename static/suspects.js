@@ -20,6 +20,7 @@ const here = () => document.activeElement?.closest?.(".suspect");
 // Filters: each is a page of its own.
 
 const wanted = () => new URLSearchParams([...new FormData(form)].filter(([, value]) => value));
+$("#fold").addEventListener("click", (event) => event.target.setAttribute("aria-expanded", String(form.classList.toggle("open"))));
 form.addEventListener("change", () => location.assign(`${location.pathname}?${wanted()}`));
 
 // Pages

@@ -20,6 +20,8 @@ export class Viewer {
     this.fitted = true;
     this.pointers = new Map();
     this.onPaint = null;
+    this.film = null; // drawn in place of the mask: a canvas of the picture's size
+    this.onMarks = null; // (context) draws on top, in pixels of the picture
     this.stale = null; // where the overlay no longer shows the ids
     this.changed = null; // where the canvas has to be painted; null: all of it
     new ResizeObserver(() => this.resize()).observe(canvas);
@@ -35,7 +37,7 @@ export class Viewer {
   // ``image``: something drawImage takes; ``ids``: (H*W) class ids or null. The view stays where it was for equal sizes.
   show(image, width, height, ids) {
     const same = this.width === width && this.height === height;
-    Object.assign(this, { image, width, height, ids });
+    Object.assign(this, { image, width, height, ids, film: null });
     this.rebuild();
     if (!same) this.fit();
     else this.draw();
@@ -159,15 +161,16 @@ export class Viewer {
     c.setTransform(ratio * scale, 0, 0, ratio * scale, ratio * x, ratio * y);
     c.imageSmoothingEnabled = scale * ratio < 1;
     c.drawImage(this.image, 0, 0, this.width, this.height);
-    if (this.overlay && !this.hidden && !this.peeking) {
-      if (this.contour) this.paintBorders(c);
+    if ((this.film || this.overlay) && !this.hidden && !this.peeking) {
+      if (this.contour && !this.film) this.paintBorders(c);
       else {
         c.globalAlpha = this.opacity;
-        c.drawImage(this.overlay, 0, 0);
+        c.drawImage(this.film ?? this.overlay, 0, 0);
         c.globalAlpha = 1;
       }
     }
     if (scale >= 14) this.paintGrid(c);
+    if (!this.peeking) this.onMarks?.(c);
     this.canvas.dataset.shown = this.peeking || this.hidden || !this.overlay ? "image" : this.contour ? "contour" : "mask";
   }
 

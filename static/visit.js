@@ -22,7 +22,8 @@ export function remember(entry) {
 }
 
 export async function decideOne(dataset, sample, version, wish) {
-  const result = await post(`/samples/${sample}/decisions`, wish, version === undefined ? {} : { "If-Match": `"v${version}"` });
+  const path = wish.regions ? `regions/${wish.verb}` : "decisions";
+  const result = await post(`/samples/${sample}/${path}`, wish, version === undefined ? {} : { "If-Match": `"v${version}"` });
   remember({ batch: result.batch, verb: wish.verb, dataset, sample });
   return result;
 }

@@ -45,11 +45,16 @@ def seen(home: Path, run_id: int, key: str) -> Mask:
 def suspicion(session: Session, sample: Sample) -> Raster:
     """An 8-bit raster: how likely each pixel of the current mask is wrong (255: surely); where regions of it were
     accepted since, as it was before. Raises NotPredicted."""
-    found = prediction_of(session, sample)
-    known = found.revision_id == sample.current_id or regions.are_of(session, found.run_id, sample)
-    if found.suspicion_id is None or not known:
+    found = heat_map(session, sample, prediction_of(session, sample))
+    if found is None:
         raise NotPredicted(f"The mask of {sample.key} has changed since it was judged; find imprecise masks again.")
-    return session.get_one(Raster, found.suspicion_id)
+    return found
+
+
+def heat_map(session: Session, sample: Sample, prediction: Prediction) -> Raster | None:
+    """As ``suspicion``, None where the prediction judged another mask."""
+    known = prediction.revision_id == sample.current_id or regions.are_of(session, prediction.run_id, sample)
+    return session.get_one(Raster, prediction.suspicion_id) if prediction.suspicion_id is not None and known else None
 
 
 @lru_cache(maxsize=4)

@@ -40,13 +40,21 @@ def strip(pixels: Pixels, given: Mask, seen: Mask, inside: Bool, classes: ClassL
 
 
 def _around(inside: Bool) -> tuple[int, int, int, int]:
-    """Left, top, right, bottom of a square around the region; it may reach beyond the frame."""
+    """Left, top, right, bottom of a square around the region; it reaches beyond the frame only where that is less high
+    or wide than the square."""
     rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
     top, left = int(rows[0]), int(columns[0])
     height, width = int(rows[-1]) + 1 - top, int(columns[-1]) + 1 - left
-    side = max(_LEAST, round(_AROUND * max(height, width)))
-    x, y = left + (width - side) // 2, top + (height - side) // 2
+    side = min(max(_LEAST, round(_AROUND * max(height, width))), max(inside.shape))
+    x, y = (_start(*one, side) for one in ((left, width, inside.shape[1]), (top, height, inside.shape[0])))
     return x, y, x + side, y + side
+
+
+def _start(start: int, length: int, of: int, side: int) -> int:
+    """Where ``side`` pixels begin that have the region in their middle, moved into the frame where they fit."""
+    if side >= of:
+        return (of - side) // 2
+    return min(max(0, start + (length - side) // 2), of - side)
 
 
 def _pane(image: Image.Image, box: tuple[int, int, int, int], by: Image.Resampling) -> Image.Image:

@@ -6,18 +6,25 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.store import datasets, region_browse, regions
+from app.flows import predicted
+from app.store import datasets, predictions, region_browse, regions
 from app.store.region_browse import Filter
 from app.store.tables import Dataset, Raster, Region, Sample
 
 Json = dict[str, Any]
 
 
-def of_sample(session: Session, one: Sample) -> list[Json]:
-    """Regions of the current mask: open, kept and accepted, the likeliest first."""
-    return _described(
-        session, session.get_one(Dataset, one.dataset_id), [(row, one) for row in regions.of_sample(session, one)]
-    )
+def of_sample(session: Session, one: Sample) -> Json:
+    """Regions of the current mask, the likeliest first; URLs of what the newest model sees and suspects."""
+    owner = session.get_one(Dataset, one.dataset_id)
+    found = predictions.newest(session, one.id)
+    heat = predicted.heat_map(session, one, found) if found is not None else None
+    media = f"/media/samples/{one.id}"
+    return {
+        "regions": _described(session, owner, [(row, one) for row in regions.of_sample(session, one)]),
+        "suggestion": f"{media}/suggestion.bin?v=run{found.run_id}" if found is not None else None,
+        "suspicion": f"{media}/suspicion.png?v={heat.pixel_hash[:16]}" if heat is not None else None,
+    }
 
 
 def cards(session: Session, owner: Dataset, filter: Filter, after: int | None, limit: int) -> list[Json]:

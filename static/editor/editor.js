@@ -98,6 +98,7 @@ export function mountEditor({ viewer, page, masks, host }) {
     await settling;
     const { sample, ids } = host.entry();
     if (desk.on) return;
+    host.given();
     if (viewer.ids !== ids) return toast("Go back to the current mask first, then draw.");
     const wide = ids instanceof Uint16Array || draft?.ids instanceof Uint16Array || page.classes.some((one) => one.id > 255);
     const own = new (wide ? Uint16Array : Uint8Array)(sample.width * sample.height);

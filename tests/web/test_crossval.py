@@ -95,14 +95,18 @@ def test_how_far_the_models_are(client: TestClient, run: int) -> None:
 
 
 def test_regions_of_the_current_mask(client: TestClient, judged: Sample, run: int) -> None:
-    [one] = client.get(f"{A}/samples/{judged.id}/regions").json()["regions"]
+    told = client.get(f"{A}/samples/{judged.id}/regions").json()
+    [one] = told["regions"]
+    for kind in ("suggestion", "suspicion"):
+        assert "immutable" in client.get(told[kind]).headers["cache-control"]
     assert (one["reason"], one["from"], one["to"], one["pixels"]) == ("missing object", 0, 2, 18)
     assert one["box"] == {"x": 3, "y": 2, "width": 6, "height": 3}
     assert (one["probability"], one["state"], one["run"], one["revision"]) == (0.75, "open", run, judged.current_id)
     assert one["rle"]["size"] == [16, 24]
     assert one["text"].endswith("18 pixels.")
     assert not one["weak"]
-    assert client.get(f"{A}/samples/{judged.id + 1}/regions").json() == {"regions": []}
+    nothing = {"regions": [], "suggestion": None, "suspicion": None}
+    assert client.get(f"{A}/samples/{judged.id + 1}/regions").json() == nothing
 
 
 def test_the_heat_map_and_the_suggestion(client: TestClient, judged: Sample) -> None:

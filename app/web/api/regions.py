@@ -66,7 +66,11 @@ class RegionCard(RegionOut):
 
 
 class Regions(BaseModel):
+    """What the newest cross-validation makes of a sample."""
+
     regions: list[RegionOut]
+    suggestion: str | None = Field(description="URL of what its model sees, as ids; null where none has looked.")
+    suspicion: str | None = Field(description="URL of the heat map; null where none has judged this mask.")
 
 
 class RegionPage(BaseModel):
@@ -129,7 +133,7 @@ def region_filter(
 def regions_of_sample(session: Read, one: OneSample) -> Regions:
     """Suspected regions of the current mask by the newest cross-validation, the likeliest first; those that a person
     kept or accepted among them."""
-    return Regions(regions=[RegionOut.model_validate(row) for row in region_shapes.of_sample(session, one)])
+    return Regions.model_validate(region_shapes.of_sample(session, one))
 
 
 @router.get("/datasets/{dataset}/regions")
