@@ -52,7 +52,7 @@ class Settings(BaseSettings):
 
     cvat_poll: int = Field(default=0, ge=0, description="Minutes between pulls of finished CVAT jobs; 0: never.")
     cvat_webhook: str | None = Field(
-        default=None, description="Address of `/api/v1/cvat/webhook` as CVAT reaches it; pushes then have CVAT call it."
+        default=None, description="Address of `/hooks/cvat` as CVAT reaches it; pushes then have CVAT call it, signed."
     )
     cvat_secret: str | None = Field(default=None, description="Secret that CVAT signs its calls with.")
 
