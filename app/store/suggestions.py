@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, insert, or_, select, update
+from sqlalchemy import and_, func, insert, or_, select, update
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.elements import ColumnElement
 
 from app.domain.errors import NotFound
-from app.store.tables import Revision, Run, Sample, Suggesting, Suggestion
+from app.store.tables import Job, Revision, Run, Sample, Suggesting, Suggestion
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,10 @@ def find(session: Session, id: int) -> Suggesting:
     return found
 
 
-def of_dataset(session: Session, dataset_id: int, limit: int = 50) -> list[Suggesting]:
-    """The newest first."""
-    query = select(Suggesting).where(Suggesting.dataset_id == dataset_id).order_by(Suggesting.id.desc()).limit(limit)
-    return list(session.scalars(query))
+def with_jobs(session: Session, dataset_id: int, limit: int = 50) -> list[tuple[Suggesting, Job]]:
+    """The newest first, each with the job that makes its suggestions."""
+    query = select(Suggesting, Job).join(Job, Job.id == Suggesting.job_id).where(Suggesting.dataset_id == dataset_id)
+    return [(one, job) for one, job in session.execute(query.order_by(Suggesting.id.desc()).limit(limit))]
 
 
 def models_run(session: Session, dataset_id: int) -> Run | None:
@@ -80,7 +81,18 @@ def waiting(session: Session, dataset_id: int) -> list[Waiting]:
         select(Sample, Revision, Suggestion)
         .join(Revision, Revision.sample_id == Sample.id)
         .join(Suggestion, Suggestion.revision_id == Revision.id)
-        .where(Sample.dataset_id == dataset_id, Sample.excluded.is_(False), Revision.state == "pending")
+        .where(*_waits(dataset_id))
         .order_by(Sample.id)
     )
     return [Waiting(*row) for row in session.execute(query)]
+
+
+def count_waiting(session: Session, dataset_id: int) -> int:
+    """How many suggestions ``waiting`` would give."""
+    query = select(func.count()).select_from(Revision).join(Sample, Sample.id == Revision.sample_id)
+    query = query.join(Suggestion, Suggestion.revision_id == Revision.id)
+    return session.scalar(query.where(*_waits(dataset_id))) or 0
+
+
+def _waits(dataset_id: int) -> tuple[ColumnElement[bool], ...]:
+    return Sample.dataset_id == dataset_id, Sample.excluded.is_(False), Revision.state == "pending"

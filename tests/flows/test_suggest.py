@@ -117,7 +117,7 @@ def test_what_is_believed_is_proposed_and_nothing_else_is_touched(rocks: Databas
             assert revision is not None
             assert (revision.actor_kind, revision.actor_name, revision.parent_id) == ("model", "run 1", one.current_id)
             mask = rasters.mask(session, session.get_one(Raster, revision.mask_id))
-            sure = rasters.pixels(session, session.get_one(Raster, revision.confidence_id or 0))
+            sure = rasters.mask(session, session.get_one(Raster, revision.confidence_id or 0))
             note = session.get_one(Suggestion, revision.id)
             assert sure.dtype == np.uint8
             assert note.share == pytest.approx((sure > 0).mean())
