@@ -53,6 +53,7 @@ def batch(owner: Dataset, card: Card, newest: tuple[CvatPull, Job | None] | None
         "push": _under_way(pushing),
         "receipt": newest[0].id if newest is not None else None,
         "pull": _under_way(newest[1]) if newest is not None else None,
+        "pull_error": newest[0].error if newest is not None else None,
         "actor": row.actor_name,
         "at": iso(row.at),
         "pulled_at": iso(row.pulled_at),

@@ -1,12 +1,15 @@
 """The trip by hand: CVAT's own zips written, edited as CVAT would, and read back with a receipt."""
 
+import json
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from app import jobs
+from app.__main__ import app
 from app.cvat.archives.registry import MANIFEST
 from app.cvat.wire import CantPush
 from app.domain.classes import ClassList, named
@@ -167,3 +170,20 @@ def test_a_class_that_cvat_cannot_hold(trip: Trip, tmp_path: Path) -> None:
     with pytest.raises(CantPush):
         send(trip, tmp_path / "out.zip")
     assert not (tmp_path / "out.zip").exists()
+
+
+def test_by_commands(trip: Trip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REMASK_HOME", str(trip.settings.home))
+
+    def remask(*words: str) -> str:
+        done = CliRunner().invoke(app, [*words], catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    written = remask("export", DATASET, str(tmp_path / "out.zip"), "--format", "cvat-images", "--no-pictures")
+    assert "Wrote 5 labelled and 1 unlabelled" in written and "It is batch 1" in written
+    back = edited(tmp_path / "out.zip", tmp_path / "back.zip")
+    told = remask("cvat", "read", str(back), DATASET, "--as", "bo")
+    assert f"changed {KEY}" in told and "Read from a file of CVAT for images 1.1." in told
+    again = json.loads(remask("cvat", "read", str(back), DATASET, "--confirm", "--json"))
+    assert again["counts"] == {"unchanged": 5, "skipped": 1}

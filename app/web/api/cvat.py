@@ -74,6 +74,7 @@ class CvatBatchOut(BaseModel):
     push: UnderWay | None
     receipt: int | None = Field(description="The newest receipt.")
     pull: UnderWay | None
+    pull_error: str | None = Field(description="Why the newest pull failed, where it did.")
     actor: str
     at: str
     pulled_at: str | None
