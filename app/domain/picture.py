@@ -87,17 +87,33 @@ def decode(data: bytes) -> Picture:
     return Picture(pixels_of(image), data, codec)
 
 
-def to_display(pixels: Pixels) -> npt.NDArray[np.uint8]:
-    """8 bit to look at, (H, W) or (H, W, 3|4): uint8 as it is, anything else stretched from its 0.5th to 99.5th
-    percentile; more than four channels show the first three."""
-    if pixels.ndim == 3 and pixels.shape[2] not in (3, 4):
-        pixels = pixels[:, :, :3] if pixels.shape[2] > 4 else pixels[:, :, 0]
-    if pixels.dtype == np.uint8:
-        return pixels.astype(np.uint8, copy=False)
-    with np.errstate(over="ignore"):  # what 32 bit can't hold becomes infinite, and that shows as 0
-        values = np.nan_to_num(pixels.astype(np.float32), posinf=0.0, neginf=0.0)
-    low, high = np.percentile(values, (0.5, 99.5))
+def to_display(pixels: Pixels, span: tuple[float, float] | None = None) -> npt.NDArray[np.uint8]:
+    """8 bit to look at, (H, W) or (H, W, 3|4): uint8 as it is, anything else stretched from ``span``, or from its own
+    where it is None; more than four channels show the first three."""
+    shown = _shown(pixels)
+    if shown.dtype == np.uint8:
+        return shown.astype(np.uint8, copy=False)
+    low, high = span_of(pixels) if span is None else span
+    values = _finite(shown)
     if high <= low:
         return np.zeros(values.shape, np.uint8)
-    shown: npt.NDArray[np.uint8] = (np.clip((values - low) / (high - low), 0, 1) * 255 + 0.5).astype(np.uint8)
-    return shown
+    stretched: npt.NDArray[np.uint8] = (np.clip((values - low) / (high - low), 0, 1) * 255 + 0.5).astype(np.uint8)
+    return stretched
+
+
+def span_of(pixels: Pixels) -> tuple[float, float]:
+    """What ``to_display`` shows as black and as white: the 0.5th and the 99.5th percentile."""
+    low, high = np.percentile(_finite(_shown(pixels)), (0.5, 99.5))
+    return float(low), float(high)
+
+
+def _shown(pixels: Pixels) -> Pixels:
+    """The channels that are looked at."""
+    if pixels.ndim == 3 and pixels.shape[2] not in (3, 4):
+        return pixels[:, :, :3] if pixels.shape[2] > 4 else pixels[:, :, 0]
+    return pixels
+
+
+def _finite(pixels: Pixels) -> npt.NDArray[np.float32]:
+    with np.errstate(over="ignore"):  # what 32 bit can't hold becomes infinite, and that shows as 0
+        return np.nan_to_num(pixels.astype(np.float32), posinf=0.0, neginf=0.0)

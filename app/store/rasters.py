@@ -87,7 +87,11 @@ def picture(session: Session, raster: Raster) -> Picture:
 
 def mask(session: Session, raster: Raster) -> Mask:
     """As ``pixels``, for a row that put_masks made: (H, W) uint8 or uint16."""
-    array = pixels(session, raster)
+    return as_ids(pixels(session, raster), raster)
+
+
+def as_ids(array: Pixels, raster: Raster) -> Mask:
+    """Pixels of a row that put_masks made, or a part of them, as what they are."""
     return array.astype(np.uint8, copy=False) if raster.dtype == "uint8" else array.astype(np.uint16, copy=False)
 
 

@@ -2,8 +2,6 @@
 
 import gzip
 import re
-import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Annotated
 from urllib.parse import quote
@@ -17,41 +15,17 @@ from app.domain.mask import Mask
 from app.flows import predicted
 from app.store import blobs, datasets, rasters, revisions, samples
 from app.store.tables import Dataset, Raster, Revision, Sample
-from app.web import drawing
+from app.store.windows import Box
+from app.web import drawing, windows
 from app.web.deps import Config, Id, OneSample, Read
+from app.web.drawn import Cache
+from app.web.windows import Window
 
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f/\\:*?\"<>|\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
-CACHE_BYTES = 64 << 20
 _EXTENSIONS = {"jpeg": "jpg", "tiff": "tif"}
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 Size = Annotated[int | None, Query(ge=16, le=4096, description="Longest side in pixels; without it, full size.")]
 Version = Annotated[str | None, Query(max_length=200, description="The `v` of a media URL that the API gave.")]
-
-
-class Cache:
-    """The pictures drawn last, as encoded bytes, up to ``limit`` bytes in all."""
-
-    def __init__(self, limit: int = CACHE_BYTES) -> None:
-        self._limit = limit
-        self._held = 0
-        self._lock = threading.Lock()
-        self._entries: OrderedDict[str, tuple[bytes, str]] = OrderedDict()
-
-    def get(self, key: str, draw: Callable[[], tuple[bytes, str]]) -> tuple[bytes, str]:
-        """(bytes, media type) under ``key``, drawn now where they aren't there."""
-        with self._lock:
-            if key in self._entries:
-                self._entries.move_to_end(key)
-                return self._entries[key]
-        entry = draw()
-        with self._lock:
-            if key not in self._entries and len(entry[0]) <= self._limit // 4:
-                self._entries[key] = entry
-                self._held += len(entry[0])
-                while self._held > self._limit:
-                    _, (dropped, _) = self._entries.popitem(last=False)
-                    self._held -= len(dropped)
-        return entry
 
 
 def pictures(what: str, *types: str) -> dict[int | str, dict[str, object]]:
@@ -72,18 +46,21 @@ router = APIRouter(prefix="/media", tags=["media"], default_response_class=Respo
 @router.get(
     "/samples/{sample}/image.png", responses=pictures("The image, 8 bit.", "image/png", "image/jpeg", "image/webp")
 )
-def image(request: Request, session: Read, sample: Id, size: Size = None, v: Version = None) -> Response:
-    """The image to look at: 8-bit PNG, JPEG and WebP as they came, anything else stretched to 8 bit, as PNG."""
+def image(request: Request, session: Read, sample: Id, box: Window, size: Size = None, v: Version = None) -> Response:
+    """The image to look at, or a window of it: 8-bit PNG, JPEG and WebP as they came, anything else stretched to 8 bit,
+    and all windows, as PNG. Of a picture over 4 megapixels a window, or one at a size, costs only the tiles it touches.
+    """
     raster = _image_of(session, samples.find(session, sample))
 
     def draw() -> tuple[bytes, str]:
-        if size is None and raster.blob is not None:
+        if size is None and box is None and raster.blob is not None:
             original = blobs.get(session, raster.blob)
             if drawing.passes_through(original, raster.codec, raster.dtype):
                 return original, f"image/{raster.codec}"
-        return drawing.png(drawing.picture(rasters.pixels(session, raster), size)), "image/png"
+        pixels = windows.image(session, raster, box, size, request.app.state.thumbs)
+        return drawing.png(drawing.picture(pixels, size)), "image/png"
 
-    return answer(request, raster.pixel_hash[:16], f"image {raster.id}", size, v, draw)
+    return answer(request, raster.pixel_hash[:16], f"image {raster.id}", size, v, draw, box)
 
 
 @router.get("/samples/{sample}/original", responses=pictures("The file.", "application/octet-stream"))
@@ -103,25 +80,32 @@ def original(request: Request, session: Read, sample: Id) -> Response:
 
 
 @router.get("/revisions/{revision}/mask.png", responses=pictures("The mask in the colours of its classes."))
-def mask_png(request: Request, session: Read, revision: Id, size: Size = None, v: Version = None) -> Response:
-    """The mask as a palette PNG: index = class id, colours of the class list in force. RGB where ids pass 255."""
+def mask_png(
+    request: Request, session: Read, revision: Id, box: Window, size: Size = None, v: Version = None
+) -> Response:
+    """The mask, or a window of it, as a palette PNG: index = class id, colours of the class list in force. RGB where
+    ids pass 255."""
     raster, dataset = _mask_of(session, revisions.find(session, revision))
 
     def draw() -> tuple[bytes, str]:
         classes = datasets.classes(session, dataset)
-        return drawing.png(drawing.coloured(rasters.mask(session, raster), classes, size)), "image/png"
+        return drawing.png(drawing.coloured(windows.mask(session, raster, box, size), classes, size)), "image/png"
 
     tag = f"{raster.pixel_hash[:16]}.{dataset.class_version}"
-    return answer(request, tag, f"mask {raster.id} {dataset.id}", size, v, draw)
+    return answer(request, tag, f"mask {raster.id} {dataset.id}", size, v, draw, box)
 
 
 @router.get("/revisions/{revision}/mask.bin", responses=pictures("The ids.", "application/octet-stream"))
-def mask_bin(request: Request, session: Read, revision: Id, v: Version = None) -> Response:
-    """The class ids row by row, little-endian; headers X-Mask-Dtype (uint8 or uint16), X-Mask-Width, X-Mask-Height."""
+def mask_bin(
+    request: Request, session: Read, revision: Id, box: Window, size: Size = None, v: Version = None
+) -> Response:
+    """The class ids, or those of a window, row by row, little-endian; headers X-Mask-Dtype (uint8 or uint16),
+    X-Mask-Width, X-Mask-Height. ``size`` counts over 4 megapixels and in windows: every second, fourth, ... pixel, so
+    that the longer side is no less."""
     raster, _ = _mask_of(session, revisions.find(session, revision))
-    tag = f'"{raster.pixel_hash}"'
+    tag = f'"{raster.pixel_hash}{windows.named(box)}{f"-{size}" if size else ""}"'
     for_good = v is not None and raster.pixel_hash.startswith(v.split(".")[0] or "-")
-    return _ids(request, tag, for_good, lambda: rasters.mask(session, raster))
+    return _ids(request, tag, for_good, lambda: windows.mask(session, raster, box, size))
 
 
 @router.get("/samples/{sample}/suspicion.png", responses=pictures("How likely each pixel of the mask is wrong, grey."))
@@ -177,9 +161,10 @@ def overlay(
     mask, dataset = _mask_of(session, current) if current else (None, session.get_one(Dataset, one.dataset_id))
 
     def draw() -> tuple[bytes, str]:
-        ids = rasters.mask(session, mask) if mask is not None else None
+        ids = windows.mask(session, mask, None, size) if mask is not None else None
         classes = datasets.classes(session, dataset)
-        return drawing.png(drawing.overlay(rasters.pixels(session, raster), ids, classes, opacity, size)), "image/png"
+        pixels = windows.image(session, raster, None, size, request.app.state.thumbs)
+        return drawing.png(drawing.overlay(pixels, ids, classes, opacity, size)), "image/png"
 
     over = mask.pixel_hash[:16] if mask is not None else "none"
     tag = f"{raster.pixel_hash[:16]}.{over}.{dataset.class_version}.{round(opacity * 255)}"
@@ -221,10 +206,16 @@ def _ids(request: Request, tag: str, for_good: bool, read: Callable[[], Mask]) -
 
 
 def answer(
-    request: Request, tag: str, key: str, size: int | None, v: str | None, draw: Callable[[], tuple[bytes, str]]
+    request: Request,
+    tag: str,
+    key: str,
+    size: int | None,
+    v: str | None,
+    draw: Callable[[], tuple[bytes, str]],
+    box: Box | None = None,
 ) -> Response:
-    """``tag`` names the content; ``key`` and ``tag`` and ``size`` together one drawing of it."""
-    etag = f'"{tag}-{size or "full"}"'
+    """``tag`` names the content; ``key``, ``tag``, ``size`` and ``box`` together one drawing of it."""
+    etag = f'"{tag}-{size or "full"}{windows.named(box)}"'
     headers = _caching(etag, v == tag)
     if _unchanged(request, etag):
         return Response(status_code=304, headers=headers)

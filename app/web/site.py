@@ -38,6 +38,7 @@ from app.web import (
     watch,
 )
 from app.web.api.models import Problem
+from app.web.drawn import Cache
 from app.web.templating import render
 
 ABOUT = """Label status, review and export of segmentation datasets.
@@ -84,7 +85,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.tokens = tokens
     app.state.guesses = guesses
-    app.state.thumbs = media.Cache()
+    app.state.thumbs = Cache()
     app.state.metrics = metrics.Metrics(db, settings.home)
     errors.install(app)
     app.add_middleware(access.Guard, settings=settings, tokens=tokens, guesses=guesses)

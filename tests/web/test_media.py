@@ -2,17 +2,21 @@
 
 import gzip
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from app.domain.actor import person
 from app.domain.classes import Class, ClassList, Role
+from app.flows import ingest
 from app.store import rasters, revisions
 from app.store.db import Database
 from app.store.tables import Blob, Raster
 from app.web import drawing, media
+from app.web.drawn import Cache
 from tests.web.conftest import HOSTILE
 
 A = "/api/v1"
@@ -162,7 +166,7 @@ def test_damage_is_told_and_not_shown(client: TestClient, db: Database) -> None:
 
 
 def test_the_cache_keeps_to_its_bound() -> None:
-    cache = media.Cache(limit=100)
+    cache = Cache(limit=100)
     drawn: list[str] = []
 
     def draw(name: str, size: int) -> bytes:
@@ -202,3 +206,37 @@ def test_attachment_names_lead_nowhere() -> None:
     assert '"' not in media.attachment('a"b').split("filename=")[1].split(";")[0][1:-1]
     assert "filename*=UTF-8''Zo%C3%AB.png" in media.attachment("Zoë.png")
     assert 'filename="file"' in media.attachment("...")
+
+
+def test_windows_of_a_large_picture_are_stretched_alike(
+    client: TestClient, db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    side = 2300
+    pixels = np.add.outer(np.arange(side), np.arange(side)).astype(np.uint16) * 10
+    mask = np.zeros((side, side), np.uint8)
+    mask[1100:1200, 1000:1100] = 3
+    for name, one in (("images", pixels), ("masks", mask)):
+        (tmp_path / name).mkdir()
+        Image.fromarray(one).save(tmp_path / name / "large.png")
+    ingest.run(db, tmp_path, "large", person("Ada"), label="large")
+    [row] = client.get(f"{A}/datasets/large/samples").json()["samples"]
+    monkeypatch.setattr(rasters, "pixels", lambda *_: pytest.fail("read whole"))
+    image, ids = row["image"], f"/media/revisions/{row['revision']}/mask.bin"
+    corner = np.asarray(decoded(client.get(f"{image}&x=2200&y=2200&width=1024&height=1024").content))
+    assert corner.shape == (100, 100)
+    assert corner.max() == 255
+    middle = np.asarray(decoded(client.get(f"{image}&x=1024&y=1024&width=1024&height=1024").content))
+    assert 100 < middle.mean() < 200
+    assert decoded(client.get(f"{image}&x=0&y=0&width=2048&height=2048&size=1024").content).size == (1024, 1024)
+    assert decoded(client.get(f"{image}&size=100").content).size == (100, 100)
+    assert decoded(client.get(f"/media/samples/{row['id']}/overlay.png?size=64").content).size == (64, 64)
+    answer = client.get(f"{ids}?x=1000&y=1100&width=50&height=20")
+    assert (answer.headers["x-mask-width"], answer.headers["x-mask-height"]) == ("50", "20")
+    assert set(answer.content) == {3}
+    less = client.get(f"{ids}?x=0&y=0&width=2048&height=2048&size=1024")
+    assert less.headers["x-mask-width"] == "1024"
+    assert less.headers["etag"] != answer.headers["etag"]
+    edge = decoded(client.get(f"{row['mask']}&x=990&y=1090&width=20&height=20").content)
+    assert set(np.unique(np.asarray(edge))) == {0, 3}
+    outside = client.get(f"{image}&x=2300&y=0&width=10&height=10")
+    assert (outside.status_code, outside.headers["content-type"]) == (422, "application/problem+json")
