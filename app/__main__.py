@@ -5,7 +5,20 @@ from collections.abc import Callable
 
 import typer
 
-from app.cli import compare, console, cvat, data, experiments, loop, moving, operations, review, server, training
+from app.cli import (
+    compare,
+    console,
+    cvat,
+    data,
+    experiments,
+    loop,
+    moving,
+    operations,
+    review,
+    server,
+    suggesting,
+    training,
+)
 from app.domain.errors import RemaskError
 from app.store.faults import trouble
 
@@ -27,13 +40,15 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "review": review.review_,
     "undo": review.undo,
     "export": data.export_,
-    "migrate": moving.migrate,
     "train": training.train_,
+    "migrate": moving.migrate,
+    "crossval": training.crossval_,
+    "suggest": suggesting.suggest_,
+    "accept": suggesting.accept_,
+    "compare": compare.compare_,
     "doctor": operations.doctor_,
     "backup": operations.backup_,
     "restore": operations.restore_,
-    "crossval": training.crossval_,
-    "compare": compare.compare_,
     "experiments": experiments.experiments_,
     "remaining": loop.remaining_,
     "cvat push": cvat.push,

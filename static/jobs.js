@@ -4,7 +4,7 @@
 import { get, post } from "./api.js";
 import { $, el, fail, number, plural, toast, words } from "./ui.js";
 
-const NAMES = { import: "Import", check: "Checks", export: "Export", demo: "Demo set", train: "Training", crossval: "Imprecise masks", compare: "Comparison", onnx: "ONNX", estimate: "Trial", cvat_push: "To CVAT", cvat_pull: "From CVAT", cvat_read: "CVAT file" };
+const NAMES = { import: "Import", check: "Checks", export: "Export", demo: "Demo set", train: "Training", crossval: "Imprecise masks", suggest: "Suggestions", compare: "Comparison", onnx: "ONNX", estimate: "Trial", cvat_push: "To CVAT", cvat_pull: "From CVAT", cvat_read: "CVAT file" };
 const jobs = new Map();
 const started = new Map();
 let stream = null;

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.domain.errors import Invalid, NotFound
 from app.store import runs as rows
 from app.store.tables import Dataset, Run
-from app.web import comparison_pages, run_shapes, shapes
+from app.web import comparison_pages, run_shapes, shapes, suggestion_pages
 from app.web.deps import MAX_ID, Config, Owner, Read
 from app.web.templating import render
 
@@ -38,6 +38,7 @@ MAIN = ("epochs", "width", "class_balance")  # the keys that stand in the open
 NOISY = 0.5  # mean IoU below which predictions say little of single regions
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 router.include_router(comparison_pages.router)
+router.include_router(suggestion_pages.router)
 
 
 @router.get("/d/{dataset}/runs")

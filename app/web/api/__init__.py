@@ -25,6 +25,7 @@ from app.web.api import (
     runs,
     samples,
     status,
+    suggestions,
 )
 from app.web.api.models import FAILURES
 
@@ -46,6 +47,7 @@ for module in (
     regions,
     comparisons,
     crossval,
+    suggestions,
     remaining,
     cvat,
     cvat_files,
