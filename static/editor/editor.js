@@ -1,7 +1,7 @@
 // Drawing on the sample that is shown. Strokes change a copy of its mask; a draft is saved after each, and Done makes one
 // revision of it, which can be undone like any decision.
 
-import { Failure } from "../api.js";
+import { Failure, get } from "../api.js";
 import { only } from "../keys.js";
 import { $, el, fail, moment, toast } from "../ui.js";
 import { remember } from "../visit.js";
@@ -121,11 +121,20 @@ export function mountEditor({ viewer, page, masks, host }) {
     await offerSuggestion(sample);
   }
 
+  // What waits for a decision; where nothing does, what the newest search for imprecise masks saw here.
   async function offerSuggestion(sample) {
-    const pending = sample.revisions.find((one) => one.state === "pending");
-    $("#kit [data-tool=copy]").hidden = !pending;
-    if (!pending && desk.tool === "copy") panel.use("brush");
-    if (pending) desk.suggestion = (await masks.mask(pending.mask).catch(() => null))?.ids ?? null;
+    const mine = saver;
+    const offer = (there) => {
+      $("#kit [data-tool=copy]").hidden = !there;
+      if (!there && desk.tool === "copy") panel.use("brush");
+    };
+    const pending = sample.revisions.find((one) => one.state === "pending")?.mask;
+    offer(pending);
+    const url = pending ?? (await get(`/samples/${sample.id}/regions`).catch(() => null))?.suggestion;
+    const ids = url ? (await masks.mask(url).catch(() => null))?.ids : null;
+    if (saver !== mine || !desk.on) return;
+    desk.suggestion = ids ?? null;
+    offer(ids);
   }
 
   function stop() {
