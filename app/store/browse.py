@@ -38,7 +38,7 @@ class Filter:
     ``check`` alone: samples with an open flag of that check; with ``min`` or ``max``: samples, flagged or not, whose
     score of that check lies in [min, max]. ``split`` "none" means samples without one; ``q`` is text in the key,
     ``key`` all of it. ``sort`` is one of SORTS or the name of a check, by whose score samples then come, worst first;
-    those that it never scored are left out. "region": by the likeliest open region, where there is one.
+    those that it never scored are left out. "region": by the likeliest open region, those without one last.
     """
 
     status: tuple[str, ...] = ()
@@ -219,7 +219,7 @@ def _scored(query: Select[Any], filter: Filter) -> Select[Any]:
     """``query`` on Sample joined with the score or region that it is sorted by, where it is sorted by one."""
     if filter.sort == "region":
         on_it = and_(Sample.id == _suspected.c.sample_id, Sample.current_id == _suspected.c.revision_id)
-        return query.join(_suspected, and_(on_it, Sample.dataset_id == _suspected.c.dataset_id))
+        return query.outerjoin(_suspected, and_(on_it, Sample.dataset_id == _suspected.c.dataset_id))
     if filter.scored_by is None:
         return query
     scored = (Score.dataset_id == Sample.dataset_id, Score.sample_id == Sample.id, Score.check == filter.scored_by)
@@ -238,7 +238,7 @@ def _value(filter: Filter) -> InstrumentedAttribute[Any] | ColumnElement[Any]:
     if filter.sort == "newest":
         return Sample.id
     if filter.sort == "region":
-        return _suspected.c.probability
+        return func.coalesce(_suspected.c.probability, 0.0)
     return Score.value if filter.scored_by is not None else Sample.worst
 
 
