@@ -51,6 +51,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "restore": operations.restore_,
     "experiments": experiments.experiments_,
     "remaining": loop.remaining_,
+    "simulate": loop.simulate_,
     "cvat push": cvat.push,
     "cvat pull": cvat.pull,
     "cvat read": cvat.read_,

@@ -34,7 +34,11 @@ def laid_over(ground: Ground, mask: I64, expected: Expected) -> Laid:
 
 def softmin(ground: Ground, mask: I64) -> float:
     """1 - the soft minimum (temperature 0.1) of p(given class) over the pixels: Lad and Mueller, arXiv 2307.05080."""
-    own = np.take_along_axis(ground.scene.chance, mask[:, :, None], axis=2).ravel()
+    return softmin_of(np.take_along_axis(ground.scene.chance, mask[:, :, None], axis=2))
+
+
+def softmin_of(own: "np.ndarray[tuple[int, ...], np.dtype[np.floating]]") -> float:
+    """As ``softmin``, from the probability of the given class at each pixel."""
     weight = np.exp((1 - own) * 10)
     return float(1 - (weight * own).sum() / weight.sum())
 

@@ -1,0 +1,138 @@
+"""The whole loop on a tiny set, by the real trainer and detector; stopped, it goes on; other settings are refused."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from app.flows import simulate
+from app.flows.progress import quiet
+from app.flows.simulate import BadSimulation, OtherSimulation, Plan
+from app.flows.simulation_data import NAME, Wanted, prepare, right_mask, wrong_pixels
+from app.store import datasets, rasters
+from app.store.db import open_database
+from app.store.tables import Raster, Revision
+from tests.sets import every_sample
+
+TINY = {"epochs": 1, "width": 4, "depth": 1, "augment": [], "precision": "fp32", "layout": "contiguous", "samples": 0}
+PLAN = Plan(Wanted(None, None, 40, 0.5, 0), 8, folds=2, keys=TINY)
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, object]]:
+    out = tmp_path_factory.mktemp("out")
+    return out, simulate.run(out, PLAN)
+
+
+def test_every_order_is_reviewed_and_told(ended: tuple[Path, dict[str, object]]) -> None:
+    out, results = ended
+    told = json.loads((out / "results.json").read_text())
+    assert told == results
+    assert list(told["orders"]) == ["ours", "softmin", "random"]
+    assert 0 < told["bad"] < told["masks"]
+    for one in told["orders"].values():
+        assert one["left"][0] == told["wrong"]
+        assert one["left"][-1] == 0
+        assert one["left"] == sorted(one["left"], reverse=True)
+        assert one["removed"]["value"] == pytest.approx(1 - one["left"][8] / told["wrong"])
+        assert one["remaining"]["low"] <= told["bad"] - one["bad_found"] <= one["remaining"]["high"]
+    assert (out / "plot.svg").read_text().count("<polyline") == 3
+
+
+def test_the_reviews_are_in_the_set(ended: tuple[Path, dict[str, object]]) -> None:
+    out, results = ended
+    db = open_database(out / "random" / "remask.sqlite")
+    left = 0
+    with db.read() as session:
+        listed = every_sample(session, datasets.find(session, NAME).id)
+        for one in listed:
+            revision = session.get_one(Revision, one.current_id)
+            given = rasters.mask(session, session.get_one(Raster, revision.mask_id))
+            left += int((given != right_mask(out / "loop", one)).sum())
+        settled = sum(one.status in ("accepted", "corrected") for one in listed)
+    db.close()
+    assert settled == 8
+    assert left == results["orders"]["random"]["left"][8]  # type: ignore[index]
+
+
+def test_test_samples_are_right_and_not_reviewed(ended: tuple[Path, dict[str, object]]) -> None:
+    out, results = ended
+    kinds = json.loads((out / "loop" / "set.json").read_text())
+    judged = [name for name, one in kinds.items() if one["split"] == "test"]
+    assert judged
+    assert all(kinds[name]["kind"] == "" for name in judged)
+    assert results["masks"] == len(kinds) - len(judged)
+    assert results["bad"] == sum(bool(one["kind"]) for one in kinds.values())
+
+
+def test_it_goes_on_where_it_was(ended: tuple[Path, dict[str, object]]) -> None:
+    out, results = ended
+    trained = sorted((out / "loop" / "runs").rglob("model.pt"))
+    times = [one.stat().st_mtime_ns for one in trained]
+    (out / "random.json").unlink()
+    (out / "results.json").unlink()
+    assert simulate.run(out, PLAN) == results
+    assert [one.stat().st_mtime_ns for one in trained] == times
+
+
+def test_other_settings_need_another_folder(ended: tuple[Path, dict[str, object]]) -> None:
+    with pytest.raises(OtherSimulation, match="another --out"):
+        simulate.run(ended[0], Plan(Wanted(None, None, 40, 0.5, 1), 8, folds=2, keys=TINY))
+
+
+@pytest.mark.parametrize("plan", [Plan(PLAN.wanted, 0), Plan(PLAN.wanted, 5, ("best",))])
+def test_what_cant_be_simulated_is_refused(plan: Plan, tmp_path: Path) -> None:
+    with pytest.raises(BadSimulation):
+        simulate.run(tmp_path / "out", plan)
+    assert not (tmp_path / "out").exists()
+
+
+def folder(path: Path, masks: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> Path:
+    rng = np.random.default_rng(4)
+    (path / "images").mkdir(parents=True)
+    (path / "masks").mkdir()
+    for number, mask in enumerate(masks):
+        image = (mask * 90 + rng.integers(0, 30, mask.shape)).astype(np.uint8)
+        Image.fromarray(image).save(path / "images" / f"{number:02}.png")
+        Image.fromarray(mask).save(path / "masks" / f"{number:02}.png")
+    return path
+
+
+def real(tmp_path: Path) -> Wanted:
+    """Twenty masks, the first four of which somebody corrected."""
+    right = np.random.default_rng(3).integers(0, 2, (20, 8, 8), dtype=np.uint8).repeat(4, 1).repeat(4, 2)
+    given = right.copy()
+    given[:4, 8:20, 8:20] = 1 - given[:4, 8:20, 8:20]
+    return Wanted(folder(tmp_path / "given", given), folder(tmp_path / "right", right), 20, 0.0, 0)
+
+
+def test_real_corrections_are_taken_as_they_are(tmp_path: Path) -> None:
+    home = tmp_path / "loop"
+    prepare(home, real(tmp_path), quiet)
+    db = open_database(home / "remask.sqlite")
+    with db.read() as session:
+        owner = datasets.find(session, NAME)
+        listed = every_sample(session, owner.id)
+        masks = [session.get_one(Revision, one.current_id).mask_id for one in listed]
+        given = [rasters.mask(session, session.get_one(Raster, id)) for id in masks]
+        classes = datasets.classes(session, owner)
+    db.close()
+    wrong = [wrong_pixels(home, one, mask, classes) for one, mask in zip(listed, given, strict=True)]
+    assert sorted(wrong) == [0] * 16 + [144] * 4
+    assert {one.split for one in listed} == {"train", "val"}
+
+
+@pytest.mark.long
+def test_real_corrections_are_reviewed(tmp_path: Path) -> None:
+    plan = Plan(real(tmp_path), 5, ("ours", "random"), folds=2, keys=TINY)
+    results = simulate.run(tmp_path / "out", plan)
+    assert (results["masks"], results["bad"], results["wrong"]) == (20, 4, 4 * 144)
+
+
+@pytest.mark.long
+def test_networks_are_trained_before_and_after(tmp_path: Path) -> None:
+    plan = Plan(Wanted(None, None, 40, 0.5, 0), 8, ("random",), folds=2, retrain=1, keys=TINY)
+    iou = simulate.run(tmp_path / "out", plan)["orders"]["random"]["iou"]
+    assert iou["low"] <= iou["difference"] <= iou["high"]
