@@ -50,8 +50,8 @@ function told(text, batch) {
 document.addEventListener("job", ({ detail: job }) => {
   const row = $(`#listed [data-job="${job.id}"]`);
   if (!row) return;
-  if (!active(job)) return location.reload();
   const pill = $("[data-state]", row);
+  if (!active(job)) return pill.textContent !== job.state && location.reload();
   pill.textContent = job.state;
   pill.className = `status pill r-${job.state}`;
   $("[data-progress]", row).textContent = job.total ? `${number(Math.floor((100 * job.done) / job.total))} %` : "";

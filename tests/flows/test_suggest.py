@@ -102,7 +102,8 @@ def by_status(db: Database, status: Status) -> list[Sample]:
 
 
 def test_what_is_believed_is_proposed_and_nothing_else_is_touched(rocks: Database, home: Path) -> None:
-    result = asked(rocks, home, precision=0.9)
+    asking = suggest.request(rocks, "rocks", ADA, precision=0.9).id
+    result = suggest.run(rocks, home, asking)
     assert result["believed"] and "are expected right" in result["sentence"]
     assert "leaves fewer wrong pixels" in result["judgement"]
     assert result["proposed"] == {"unlabeled": 6, "flagged": 4}
@@ -133,6 +134,12 @@ def test_what_is_believed_is_proposed_and_nothing_else_is_touched(rocks: Databas
                 assert note.changed == (mask != given).sum() > 50
                 assert (mask[given == 255] == 255).all()
     assert not list((home / "suggestions").rglob("predictions_*"))
+    # Started again, as after a kill, it proposes nothing twice.
+    assert suggest.run(rocks, home, asking)["proposed"] == result["proposed"]
+    with rocks.read() as session:
+        assert len(list(session.scalars(select(Suggestion)))) == 10
+    # What waits teaches in the arm that is for it, as far as it is sure.
+    assert freeze(rocks, home, "rocks", "with_pseudo").counts["pseudo"] == 6
 
 
 def test_a_decision_makes_a_label_of_it_and_a_second_asking_supersedes_the_first(rocks: Database, home: Path) -> None:
@@ -150,14 +157,6 @@ def test_a_decision_makes_a_label_of_it_and_a_second_asking_supersedes_the_first
     with rocks.read() as session:
         states = [session.get_one(Revision, pending[one.id]).state for one in first]
     assert states == ["current", "rejected", *["superseded"] * 4]
-
-
-def test_started_again_it_proposes_nothing_twice(rocks: Database, home: Path) -> None:
-    one = suggest.request(rocks, "rocks", ADA, precision=0.9, only="unlabeled")
-    first = suggest.run(rocks, home, one.id)
-    assert suggest.run(rocks, home, one.id)["proposed"] == first["proposed"]
-    with rocks.read() as session:
-        assert len(list(session.scalars(select(Suggestion)))) == 6
 
 
 def test_a_precision_that_no_class_reaches_is_said(rocks: Database, home: Path) -> None:
