@@ -20,13 +20,6 @@ Sort = Literal["worst", "key", "newest", "region"]
 SORTS: tuple[str, ...] = get_args(Sort)
 
 
-# Of each mask that has open regions, how likely the worst of them is.
-_suspected = (
-    select(Region.dataset_id, Region.sample_id, Region.revision_id, func.max(Region.probability).label("probability"))
-    .where(Region.state == "open")
-    .group_by(Region.dataset_id, Region.sample_id, Region.revision_id)
-    .subquery("suspected")
-)
 Value = float | str | int
 Place = tuple[Value, int]  # what a page is sorted by, and the sample's id
 
@@ -216,10 +209,7 @@ def _rows(session: Session, places: Sequence[Place]) -> list[Row]:
 
 
 def _scored(query: Select[Any], filter: Filter) -> Select[Any]:
-    """``query`` on Sample joined with the score or region that it is sorted by, where it is sorted by one."""
-    if filter.sort == "region":
-        on_it = and_(Sample.id == _suspected.c.sample_id, Sample.current_id == _suspected.c.revision_id)
-        return query.outerjoin(_suspected, and_(on_it, Sample.dataset_id == _suspected.c.dataset_id))
+    """``query`` on Sample joined with the score that it is sorted by, where it is sorted by one."""
     if filter.scored_by is None:
         return query
     scored = (Score.dataset_id == Sample.dataset_id, Score.sample_id == Sample.id, Score.check == filter.scored_by)
@@ -238,8 +228,15 @@ def _value(filter: Filter) -> InstrumentedAttribute[Any] | ColumnElement[Any]:
     if filter.sort == "newest":
         return Sample.id
     if filter.sort == "region":
-        return func.coalesce(_suspected.c.probability, 0.0)
+        return _likeliest_region()
     return Score.value if filter.scored_by is not None else Sample.worst
+
+
+def _likeliest_region() -> ColumnElement[Any]:
+    """How likely the worst open region of the sample's mask is wrong; 0 without one."""
+    worst = select(func.max(Region.probability)).where(Region.sample_id == Sample.id)
+    worst = worst.where(Region.revision_id == Sample.current_id, Region.state == "open")
+    return func.coalesce(worst.correlate(Sample).scalar_subquery(), 0.0)
 
 
 def _descending(filter: Filter) -> bool:

@@ -1,6 +1,7 @@
 """The page of suspected regions: cards, the likeliest wrong first, over all masks of a data set."""
 
 import re
+from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
@@ -39,7 +40,7 @@ def listed(
     filter = _read(reason, pair, min)
     found = region_shapes.cards(session, owner, filter, after, PAGE + 1)
     query = {name: value for name, value in (("reason", reason), ("pair", pair), ("min", min)) if value}
-    context = {
+    context: dict[str, Any] = {
         "dataset": shapes.dataset(session, owner),
         "cards": found[:PAGE],
         "next": found[PAGE - 1]["id"] if len(found) > PAGE else None,

@@ -56,9 +56,11 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["sample_id"], ["sample.id"], name=op.f("fk_region_sample_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_region")),
     )
-    op.create_index("ix_region_sample_id", "region", ["sample_id", "revision_id", "state"])
+    op.create_index("ix_region_sample_id", "region", ["sample_id", "revision_id", "state", "probability"])
     op.create_index("ix_region_run_id", "region", ["run_id"])
     op.create_index("ix_region_state", "region", ["dataset_id", "state", "probability"])
+    counted = ["dataset_id", "state", "reason", "from_class", "to_class", "probability", "sample_id", "revision_id"]
+    op.create_index("ix_region_counts", "region", counted)
 
 
 def downgrade() -> None:

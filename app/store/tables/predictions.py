@@ -33,9 +33,21 @@ class Region(Base):
 
     __tablename__ = "region"
     __table_args__ = (
-        Index("ix_region_sample_id", "sample_id", "revision_id", "state"),
+        Index("ix_region_sample_id", "sample_id", "revision_id", "state", "probability"),
         Index("ix_region_run_id", "run_id"),
         Index("ix_region_state", "dataset_id", "state", "probability"),
+        # Holds all that counting asks for, so that no run lengths are read.
+        Index(
+            "ix_region_counts",
+            "dataset_id",
+            "state",
+            "reason",
+            "from_class",
+            "to_class",
+            "probability",
+            "sample_id",
+            "revision_id",
+        ),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
     dataset_id: Mapped[int] = mapped_column(ForeignKey("dataset.id"))
