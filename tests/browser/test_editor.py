@@ -4,12 +4,14 @@ import numpy as np
 from playwright.sync_api import Browser, Page, expect
 
 from app.domain.actor import person
+from app.domain.detector.region import Reason, region_of
 from app.domain.mask import Mask
 from app.flows import edit
-from app.store import drafts, rasters, revisions, samples
+from app.store import datasets, drafts, rasters, revisions, samples
 from app.store.tables import Raster
 from tests.browser.conftest import Served, Watch, watched_page
 from tests.browser.steps import expect_sample, shown_sample, status_counts
+from tests.suspected import Said, search
 
 SAMPLE = 5
 SOIL, BEDROCK, SAND, BIG_ROCK = 1, 2, 3, 4
@@ -305,6 +307,25 @@ def test_the_proposed_mask_is_copied_under_the_brush_and_compared(served: Served
     page.get_by_role("button", name="All mine").click()
     expect(page.locator("#status")).to_have_text("corrected")
     np.testing.assert_array_equal(current(served)[1], proposed)
+
+
+def test_what_the_models_saw_is_copied_where_no_mask_waits(served: Served, page: Page) -> None:
+    given = current(served)[1]
+    seen = given.copy()
+    seen[20:40, 30:70] = BIG_ROCK
+    home = served.db.path
+    assert home is not None
+    with served.db.read() as session:
+        classes = sorted(datasets.classes(session, datasets.find(session, "demo")).ids)
+    suspect = region_of(seen != given, Reason.MISSING, SOIL, BIG_ROCK, 0.5)
+    search(served.db, home.parent, "demo", {SAMPLE: Said([suspect], seen)}, classes)
+    start(page, served, size=10, round=False)
+    expect(page.locator("#kit [data-tool=copy]")).to_be_visible()
+    page.keyboard.press("t")
+    drag(page, (25, 30), (50, 30))
+    wanted = given.copy()
+    wanted[25:35, 30:55] = BIG_ROCK
+    np.testing.assert_array_equal(done(page, served), wanted)
 
 
 def test_keys_right_after_done_see_the_new_mask(served: Served, page: Page) -> None:
