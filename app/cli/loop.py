@@ -32,8 +32,8 @@ def simulate_(
     ] = None,
     budget: Annotated[int, typer.Option(min=1, help="Reviews in each order.")] = 40,
     order: Annotated[
-        str, typer.Option(help="Of ours, softmin and random, with commas between.")
-    ] = "ours,softmin,random",
+        str, typer.Option(help="Of ours, queue, softmin, random, with commas between.")
+    ] = "ours,queue,softmin,random",
     samples: Annotated[int, typer.Option(min=10, help="At most so many samples.")] = 160,
     share: Annotated[float, typer.Option(min=0, max=1, help="How many of the masks are spoilt.")] = 0.25,
     seed: Annotated[int, typer.Option(min=0, help="Of what is spoilt, and of the random order.")] = 0,

@@ -25,9 +25,9 @@ from app.store.db import Database, open_database
 from app.store.decisions import Wish
 from app.store.tables import Raster, Revision, Run, Sample
 
-ORDERS = ("ours", "softmin", "random")
+ORDERS = ("ours", "queue", "softmin", "random")
 # Small enough for a core or two; precision and layout are told so that nothing is measured first.
-KEYS: Mapping[str, Any] = {"width": 8, "batch": 4, "learning_rate": 0.003, "threads": 1, "compile": "off"}
+KEYS: Mapping[str, Any] = {"width": 8, "batch": 4, "learning_rate": 0.003, "threads": 1, "compile": "off", "samples": 0}
 
 
 class BadSimulation(Invalid):
@@ -40,8 +40,10 @@ class OtherSimulation(Conflict):
 
 @dataclass(frozen=True)
 class Plan:
-    """``budget``: reviews in each of ``orders``; ``folds`` models judge the masks; ``retrain``: seeds that the networks
-    before and after the reviews are trained with, 0: they aren't; ``keys`` of the trainer's config go over KEYS."""
+    """``budget``: reviews in each of ``orders``: ours by the detector; the queue as reviewers get it, which is ours
+    with random checks; softmin as Lad and Mueller have it; random. ``folds`` models judge the masks; ``retrain``: seeds
+    that the networks before and after the reviews are trained with, 0: they aren't; ``keys`` of the trainer's config go
+    over KEYS."""
 
     wanted: Wanted
     budget: int
@@ -67,7 +69,7 @@ def run(out: Path, plan: Plan, progress: Progress = quiet) -> dict[str, Any]:
         raise BadSimulation("Give a budget of at least one review and a share between 0 and 1.")
     _note(out, plan)
     home = out / "loop"
-    simulation_data.prepare(home, plan.wanted, progress)
+    simulation_data.prepare(home, plan.wanted, plan.retrain > 0, progress)
     db = open_database(home / "remask.sqlite")
     try:
         run = _judged(db, home, plan, progress)
@@ -117,7 +119,9 @@ class Judged:
 
 def _note(out: Path, plan: Plan) -> None:
     """Keep what was asked for. Raises OtherSimulation where the folder was made for something else."""
-    asked = json.dumps(asdict(plan) | {"keys": plan.config}, default=str, indent=1) + "\n"
+    what = asdict(plan) | {"keys": plan.config}
+    del what["orders"]  # another one may be added later
+    asked = json.dumps(what, default=str, indent=1) + "\n"
     note = out / "asked.json"
     if note.exists() and note.read_text(encoding="utf-8") != asked:
         raise OtherSimulation(f"{out} holds a simulation with other settings; give those again, or another --out.")
@@ -154,8 +158,11 @@ def _masks(session: Session, home: Path, run: Run) -> list[Judged]:
 def _order(session: Session, home: Path, run: Run, name: str, masks: Sequence[Judged], seed: int) -> list[int]:
     """Places of the masks in the order that they are reviewed in."""
     place = {one.sample: at for at, one in enumerate(masks)}
-    if name == "ours":
-        queue = browse.order(session, run.dataset_id, Filter(sort="imprecise_mask"), 10 * len(masks) + 1000)
+    if name in ("ours", "queue"):
+        by_score, everything = Filter(sort="imprecise_mask"), 10 * len(masks) + 1000
+        queue = browse.order(session, run.dataset_id, by_score, everything)
+        if name == "queue":
+            queue = remaining.queue(session, run.dataset_id, by_score, everything)[0]
         return [place[id] for id in queue if id in place]
     if name == "random":
         return [int(at) for at in np.random.default_rng([seed, 2]).permutation(len(masks))]
@@ -193,7 +200,9 @@ def _reviewed(
             _review(db, home, one)
         with db.read() as session:
             outlook = remaining.outlook(session, datasets.find(session, NAME).id)
-        looked: dict[str, Any] = {"remaining": outlook.as_json()["bad"] if outlook else None, "iou": None}
+        # Test samples are right and aren't reviewed, which an estimate can't know.
+        told = outlook.as_json()["bad"] if outlook and not plan.retrain else None
+        looked: dict[str, Any] = {"remaining": told, "iou": None}
         if plan.retrain and any(one.wrong for one in chosen):
             looked["iou"] = _trained(db, copy, plan, progress)
     finally:

@@ -55,8 +55,9 @@ class Item:
     given: Mask | None
 
 
-def prepare(home: Path, wanted: Wanted, progress: Progress) -> None:
-    """Make the set and import it into the data folder ``home``; ``truth/`` there holds the right masks. Made once."""
+def prepare(home: Path, wanted: Wanted, test: bool, progress: Progress) -> None:
+    """Make the set and import it into the data folder ``home``, once; ``truth/`` there holds the right masks. ``test``:
+    whether some right samples are held out to judge networks by."""
     note = home / "set.json"
     if note.exists():
         return
@@ -64,7 +65,7 @@ def prepare(home: Path, wanted: Wanted, progress: Progress) -> None:
     (home / "remask.sqlite").unlink(missing_ok=True)
     with TemporaryDirectory(dir=home, prefix=".set-") as folder:
         classes, items = _items(Path(folder), wanted, progress)
-        kinds = _written(Path(folder) / "given", home / "truth", items, wanted)
+        kinds = _written(Path(folder) / "given", home / "truth", items, wanted, test)
         if not kinds:
             raise NothingToSpoil("The source holds no labelled samples; give one that does.")
         db = open_database(home / "remask.sqlite")
@@ -135,7 +136,7 @@ def _mask(session: Session, sample: Sample) -> Mask:
     return rasters.mask(session, session.get_one(Raster, revision.mask_id))
 
 
-def _written(given: Path, truth: Path, items: Iterator[Item], wanted: Wanted) -> dict[str, dict[str, str]]:
+def _written(given: Path, truth: Path, items: Iterator[Item], wanted: Wanted, test: bool) -> dict[str, dict[str, str]]:
     """name -> its split and in which way its mask was spoilt, of the files that were written."""
     rng = np.random.default_rng([wanted.seed, 1])
     for folder in (given / "images", given / "masks", truth):
@@ -143,7 +144,7 @@ def _written(given: Path, truth: Path, items: Iterator[Item], wanted: Wanted) ->
     kinds: dict[str, dict[str, str]] = {}
     for place, item in zip(range(wanted.samples), items, strict=False):
         chance, name = rng.random(), f"{place:05}"
-        split = "val" if chance > 1 - VAL else "test" if chance < TEST and wanted.truth is None else "train"
+        split = "val" if chance > 1 - VAL else "test" if test and chance < TEST else "train"
         mask, kind = (item.right, "") if item.given is None else (item.given, "as given")
         if item.given is None and split != "test" and rng.random() < wanted.share:
             mask, kind = spoilt(item.right, rng)

@@ -30,15 +30,15 @@ def test_every_order_is_reviewed_and_told(ended: tuple[Path, dict[str, object]])
     out, results = ended
     told = json.loads((out / "results.json").read_text())
     assert told == results
-    assert list(told["orders"]) == ["ours", "softmin", "random"]
+    assert list(told["orders"]) == ["ours", "queue", "softmin", "random"]
     assert 0 < told["bad"] < told["masks"]
     for one in told["orders"].values():
         assert one["left"][0] == told["wrong"]
         assert one["left"][-1] == 0
         assert one["left"] == sorted(one["left"], reverse=True)
         assert one["removed"]["value"] == pytest.approx(1 - one["left"][8] / told["wrong"])
-        assert one["remaining"]["low"] <= told["bad"] - one["bad_found"] <= one["remaining"]["high"]
-    assert (out / "plot.svg").read_text().count("<polyline") == 3
+        assert one["remaining"]["low"] <= one["remaining"]["mean"] <= one["remaining"]["high"]
+    assert (out / "plot.svg").read_text().count("<polyline") == 4
 
 
 def test_the_reviews_are_in_the_set(ended: tuple[Path, dict[str, object]]) -> None:
@@ -57,14 +57,19 @@ def test_the_reviews_are_in_the_set(ended: tuple[Path, dict[str, object]]) -> No
     assert left == results["orders"]["random"]["left"][8]  # type: ignore[index]
 
 
-def test_test_samples_are_right_and_not_reviewed(ended: tuple[Path, dict[str, object]]) -> None:
+def test_every_sample_is_reviewed_where_no_network_is_to_be_judged(ended: tuple[Path, dict[str, object]]) -> None:
     out, results = ended
     kinds = json.loads((out / "loop" / "set.json").read_text())
-    judged = [name for name, one in kinds.items() if one["split"] == "test"]
-    assert judged
-    assert all(kinds[name]["kind"] == "" for name in judged)
-    assert results["masks"] == len(kinds) - len(judged)
+    assert {one["split"] for one in kinds.values()} == {"train", "val"}
+    assert results["masks"] == len(kinds)
     assert results["bad"] == sum(bool(one["kind"]) for one in kinds.values())
+
+
+def test_test_samples_are_right(tmp_path: Path) -> None:
+    prepare(tmp_path / "loop", Wanted(None, None, 40, 1.0, 0), True, quiet)
+    kinds = json.loads((tmp_path / "loop" / "set.json").read_text())
+    assert {bool(one["kind"]) for one in kinds.values() if one["split"] == "test"} == {False}
+    assert {bool(one["kind"]) for one in kinds.values() if one["split"] != "test"} == {True}
 
 
 def test_it_goes_on_where_it_was(ended: tuple[Path, dict[str, object]]) -> None:
@@ -110,7 +115,7 @@ def real(tmp_path: Path) -> Wanted:
 
 def test_real_corrections_are_taken_as_they_are(tmp_path: Path) -> None:
     home = tmp_path / "loop"
-    prepare(home, real(tmp_path), quiet)
+    prepare(home, real(tmp_path), False, quiet)
     db = open_database(home / "remask.sqlite")
     with db.read() as session:
         owner = datasets.find(session, NAME)
