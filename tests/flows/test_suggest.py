@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 from sqlalchemy import select
+from typer.testing import CliRunner
 
+from app.__main__ import app
 from app.domain.actor import person
 from app.domain.classes import Class, ClassList, Role
 from app.domain.folds import SawIt
@@ -159,17 +161,23 @@ def test_a_decision_makes_a_label_of_it_and_a_second_asking_supersedes_the_first
     assert states == ["current", "rejected", *["superseded"] * 4]
 
 
-def test_a_precision_that_no_class_reaches_is_said(rocks: Database, home: Path) -> None:
+def test_a_precision_that_no_class_reaches_is_said(
+    rocks: Database, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with rocks.write() as session:  # masks that nobody could predict
         random = np.random.default_rng(0)
         found = [one for one in session.scalars(select(Sample)) if one.current_id is not None]
         drawn = rasters.put_masks(session, [(random.integers(0, 3, (32, 48), np.uint8), None) for _ in found])
         for one, mask in zip(found, drawn, strict=True):
             session.get_one(Revision, one.current_id).mask_id = mask.id
-    result = asked(rocks, home)
-    assert not result["believed"]
-    assert "too weak to be believed" in result["sentence"]
-    assert result["proposed"] == {"unlabeled": 0, "flagged": 0}
+    monkeypatch.setenv("REMASK_HOME", str(home))
+    told = CliRunner().invoke(app, ["suggest", "rocks"])
+    assert told.exit_code == 0, told.output
+    assert "too weak to be believed" in told.output
+    assert "pseudoseg" in told.output
+    assert "Proposed masks for 0 unlabelled and 0 labelled samples of 10." in told.output
+    told = CliRunner().invoke(app, ["accept", "rocks", "--class", "soil"])
+    assert told.output == "Accepted in 0 samples.\n"
     assert by_status(rocks, Status.SUGGESTED) == []
 
 
