@@ -1,6 +1,7 @@
 """Deciding suspected regions: take the model's word in one, or keep what is given there."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,7 @@ from app.store.tables import Batch, Raster, Region, Sample
 
 MOST = 500  # regions that a filter takes at once, so that nobody waits long for the writer
 Chosen = Sequence[int] | Filter
+See = Callable[[int], Mask]  # of a run: what its model sees of the sample at hand
 Versions = Mapping[int, int]  # sample -> the version that the reviewer saw
 
 
@@ -51,7 +53,8 @@ def accept(
     def take(session: Session, batch: Batch, sample: Sample, rows: Sequence[Region]) -> None:
         current = revisions.of_this(session, sample, sample.current_id or 0)
         given = rasters.mask(session, session.get_one(Raster, current.mask_id))
-        result = _with_suggestions(session, home, sample, given, rows)
+        see = cache(lambda run: predicted.seen(home, run, sample.key))
+        result = _with_suggestions(session, see, given, rows)
         raster = edit.put(session, sample, result)
         if raster.id == current.mask_id:
             raise Conflict("the model sees there what is given; keep it instead")
@@ -59,7 +62,7 @@ def accept(
         run = max(one.run_id for one in rows)
         proposal = Proposal(sample, raster.id, version, "model", actor, parent=current.id, run=run)
         (revision,) = revisions.propose(session, [proposal])
-        ids = {one.id for one in rows} | _settled(session, home, sample, given, result)
+        ids = {one.id for one in rows} | _settled(session, see, sample, given, result)
         decisions.apply(session, batch, sample, Wish("accept", revision=revision.id, regions=frozenset(ids)))
 
     with db.write() as session:
@@ -131,24 +134,20 @@ def _by_sample(session: Session, dataset_id: int, chosen: Chosen, unseen: bool) 
     return by_sample
 
 
-def _with_suggestions(session: Session, home: Path, sample: Sample, given: Mask, rows: Sequence[Region]) -> Mask:
+def _with_suggestions(session: Session, see: See, given: Mask, rows: Sequence[Region]) -> Mask:
     """``given`` with the regions' pixels as the runs that found them see them."""
     result = given
     for one in rows:
-        result = as_mask(
-            np.where(regions.pixels_of(session, one), predicted.seen(home, one.run_id, sample.key), result)
-        )
+        result = as_mask(np.where(regions.pixels_of(session, one), see(one.run_id), result))
     return result
 
 
-def _settled(session: Session, home: Path, sample: Sample, given: Mask, result: Mask) -> set[int]:
+def _settled(session: Session, see: See, sample: Sample, given: Mask, result: Mask) -> set[int]:
     """Other open regions that the change touches and that have nothing left to suggest."""
     changed = given != result
     settled = set()
     for one in region_decisions.left(session, sample):
         inside = regions.pixels_of(session, one)
-        if (changed & inside).any():
-            seen = predicted.seen(home, one.run_id, sample.key)
-            if (seen[inside] == result[inside]).all():
-                settled.add(one.id)
+        if (changed & inside).any() and (see(one.run_id)[inside] == result[inside]).all():
+            settled.add(one.id)
     return settled
