@@ -48,7 +48,7 @@ def measured(request: Callable[[int], object], repeats: int = REPEATS) -> str:
     return f"{shown[0]} / {shown[1]} ({shown[2]} / {shown[3]})"
 
 
-def ask(client: TestClient, path: str) -> None:
+def ask(client: TestClient, path: str, _turn: int = 0) -> None:
     answer = client.get(path)
     assert answer.status_code == 200, (path, answer.text)
 
@@ -62,7 +62,7 @@ def decide(client: TestClient, ids: list[int], turn: int) -> None:
 
 def browsed(client: TestClient, db: Database, dataset: int, count: int) -> dict[str, str]:
     base = "/d/scale/samples"
-    found = {name: measured(lambda _, q=query: ask(client, f"{base}?{q}")) for name, query in PAGES.items()}
+    found = {name: measured(partial(ask, client, f"{base}?{query}")) for name, query in PAGES.items()}
     with db.read() as session:
         late = browse.page(session, dataset, Filter(), limit=count * 9 // 10).next
         flagged = browse.order(session, dataset, Filter(check="shared_mask"), REPEATS)

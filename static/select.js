@@ -13,7 +13,8 @@ export function watchSelection({ dataset, params }) {
   let everything = false;
   let anchor = null;
 
-  const total = () => Number($("#total").textContent.replaceAll(/\D/g, ""));
+  const total = () => Number($("#total").textContent.replaceAll(/\D/g, "")); // of very many no more than "10,000+" is known
+  const many = () => $("#total").textContent;
   const tiles = () => $$(".tile");
 
   function mark(tile, on) {
@@ -52,10 +53,10 @@ export function watchSelection({ dataset, params }) {
     const n = everything ? total() : picked.size;
     $("#batch-bar").hidden = n === 0;
     $("#browse").classList.toggle("picking", n > 0);
-    $("#picked").textContent = everything ? `All ${number(n)} that match` : `${number(n)} selected`;
+    $("#picked").textContent = everything ? `All ${many()} that match` : `${number(n)} selected`;
     const all = $("#pick-all");
     all.hidden = everything || picked.size >= total();
-    all.textContent = `Select all ${number(total())} that match`;
+    all.textContent = `Select all ${many()} that match`;
   }
 
   function update(samples) {
@@ -151,7 +152,7 @@ export function watchSelection({ dataset, params }) {
   });
   $("#pick-none").addEventListener("click", clear);
   $("#send-picked").addEventListener("click", () => {
-    const what = everything ? `All ${number(total())} that match.` : `${plural(picked.size, "selected sample")}.`;
+    const what = everything ? `All ${many()} that match.` : `${plural(picked.size, "selected sample")}.`;
     openSend(everything ? { filter: filterOf(params()) } : { samples: [...picked] }, what, clear);
   });
   for (const button of $$("#batch-bar [data-verb]")) button.addEventListener("click", () => batch(button.dataset.verb));

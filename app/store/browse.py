@@ -20,6 +20,7 @@ Sort = Literal["worst", "key", "newest", "region"]
 SORTS: tuple[str, ...] = get_args(Sort)
 
 
+COUNTED = 10_000  # pages count what matches up to here, so that they cost the same in a set of any size
 Value = float | str | int
 Place = tuple[Value, int]  # what a page is sorted by, and the sample's id
 
@@ -86,6 +87,14 @@ def count(session: Session, dataset_id: int, filter: Filter) -> int:
     return session.scalar(query) or 0
 
 
+def count_up_to(session: Session, dataset_id: int, filter: Filter, most: int = COUNTED) -> int:
+    """As ``count``, but no further than ``most`` + 1, in the filter's order: what is rare in a set but first in it, as
+    flagged samples are, is found at once."""
+    query = _scored(select(Sample.id), filter).where(Sample.dataset_id == dataset_id, *_conditions(filter))
+    some = query.order_by(*_order(_value(filter), filter)).limit(most + 1).subquery()
+    return session.scalar(select(func.count()).select_from(some)) or 0
+
+
 def ids(session: Session, dataset_id: int, filter: Filter) -> list[int]:
     """Every sample that matches, by id."""
     query = select(Sample.id).where(Sample.dataset_id == dataset_id, *_conditions(filter)).order_by(Sample.id)
@@ -105,7 +114,7 @@ def by_ids(session: Session, dataset_id: int, ids: Sequence[int]) -> list[Row]:
 
 def place(session: Session, dataset_id: int, filter: Filter, sample_id: int) -> tuple[int, Row | None, Row | None]:
     """(samples before this one, the previous one, the next one) in the filter's order, whether or not the sample itself
-    still matches the filter."""
+    still matches the filter. No more than COUNTED + 1 are counted."""
     value = _value(filter)
     at = session.execute(_scored(select(value, Sample.id), filter).where(Sample.id == sample_id)).first()
     if at is None:
@@ -113,10 +122,11 @@ def place(session: Session, dataset_id: int, filter: Filter, sample_id: int) -> 
     here = (at[0], at[1])
     previous = _rows(session, _walk(session, dataset_id, filter, here, 1, backwards=True))
     following = _rows(session, _walk(session, dataset_id, filter, here, 1))
-    query = _scored(select(func.count()).select_from(Sample), filter)
-    query = query.where(Sample.dataset_id == dataset_id, *_conditions(filter))
-    parts = _beyond(value, filter, here, backwards=True)
-    counted = sum(session.scalar(query.where(part)) or 0 for part in parts)
+    query = _scored(select(Sample.id), filter).where(Sample.dataset_id == dataset_id, *_conditions(filter))
+    counted = 0
+    for part in _beyond(value, filter, here, backwards=True):
+        some = query.where(part).limit(COUNTED + 1 - counted).subquery()
+        counted += session.scalar(select(func.count()).select_from(some)) or 0
     return counted, previous[0] if previous else None, following[0] if following else None
 
 

@@ -21,6 +21,7 @@ from app.web.templating import now, render, url, words
 
 PAGE = 60
 STACKS = 3  # flagged groups on top of the grid, the largest
+COUNTED_SET = 100_000  # samples
 QUEUE = 50_000  # samples that one walk through the set holds
 SORTS = (("worst", "worst first"), ("region", "likeliest region first"), ("key", "key"), ("newest", "newest first"))
 EXPORTS = (
@@ -82,7 +83,7 @@ def grid(request: Request, session: Read, owner: Owner, filter: Filters, after: 
         return render(request, "_tiles.html", **context)
     group = groups.find(session, filter.group) if filter.group is not None else None
     context |= {
-        "total": browse.count(session, owner.id, filter),
+        "total": _total(session, owner, filter, page, after),
         "chips": _chips(owner, filter, context["dataset"]["classes"]),
         "group": _card(session, owner, group) if group else None,
         "stacks": _stacks(session, owner, filter),
@@ -121,8 +122,8 @@ def sample(request: Request, session: Read, owner: Owner, sample: int, filter: F
         active="samples",
         dataset=shapes.dataset(session, owner),
         sample=shapes.sample(session, owner, one),
-        position=before + 1,
-        total=max(before + 1, browse.count(session, owner.id, filter)),
+        position=before + 1 if before <= browse.COUNTED else None,
+        total=max(before + 1, browse.count_up_to(session, owner.id, filter)),
         prev=at(previous),
         next=at(following),
         prev_id=previous.sample.id if previous else None,
@@ -205,15 +206,30 @@ def _formats() -> list[str]:
 def _facets(
     session: Session, owner: Dataset, listed: list[dict[str, Any]]
 ) -> dict[str, list[tuple[object, str, int | None]]]:
-    """What can be chosen at the left: (value, text, samples). Classes aren't counted: it takes a while."""
+    """What can be chosen at the left: (value, text, samples). Classes aren't counted: it takes a while. Nor are, in a
+    set of more than COUNTED_SET, the rest but the status."""
     status = summary.by_status(session, owner.id)
-    splits = [(name, name, n) for name, n in summary.by_split(session, owner.id).items()]
+    checks: dict[str, int | None] = {}
+    splits: dict[str, int | None] = {}
+    if sum(status.values()) > COUNTED_SET:
+        checks |= dict.fromkeys(summary.checks(session, owner.id))
+        splits |= dict.fromkeys(summary.splits(session, owner.id))
+    else:
+        checks |= summary.by_check(session, owner.id)
+        splits |= summary.by_split(session, owner.id)
     return {
         "status": [(name, words(name), n) for name, n in status.items() if n],
-        "check": [(name, words(name), n) for name, n in summary.by_check(session, owner.id).items()],
+        "check": [(name, words(name), n) for name, n in checks.items()],
         "class": [(one["id"], one["name"], None) for one in listed],
-        "split": [*splits] if len(splits) > 1 else [],
+        "split": [(name, name, n) for name, n in splits.items()] if len(splits) > 1 else [],
     }
+
+
+def _total(session: Session, owner: Dataset, filter: Filter, page: browse.Page, after: str) -> int:
+    """Samples that match, counted no further than COUNTED + 1; a page that holds them all has counted them."""
+    if page.next is None and not after:
+        return len(page.rows)
+    return browse.count_up_to(session, owner.id, filter)
 
 
 def _chips(owner: Dataset, filter: Filter, listed: list[dict[str, Any]]) -> list[dict[str, str]]:

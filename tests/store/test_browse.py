@@ -4,10 +4,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.store import browse
+from app.store import browse, summary
 from app.store.browse import BadCursor, Filter
 from app.store.db import Database
 from app.store.tables import Dataset, Raster, Sample, Score
+from benchmarks import rows
 
 
 @pytest.fixture
@@ -98,3 +99,23 @@ def test_the_histogram_counts_every_score(db: Database, dataset: int) -> None:
 def test_a_foreign_cursor_is_refused(db: Database, dataset: int, cursor: str) -> None:
     with db.read() as session, pytest.raises(BadCursor):
         browse.page(session, dataset, Filter(), cursor)
+
+
+def test_pages_count_no_further_than_they_need(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = rows.fill(db, "large", 400)
+    with db.read() as session:
+        for filter in (
+            Filter(),
+            Filter(check="shared_mask"),
+            Filter(class_id=3),
+            Filter(q="nothing"),
+            Filter(sort="key"),
+        ):
+            exact = browse.count(session, dataset, filter)
+            assert browse.count_up_to(session, dataset, filter) == exact
+            assert browse.count_up_to(session, dataset, filter, 5) == min(exact, 6)
+        monkeypatch.setattr(browse, "COUNTED", 20)
+        order = browse.order(session, dataset, Filter(), 400)
+        assert [browse.place(session, dataset, Filter(), order[at])[0] for at in (0, 7, 20, 300)] == [0, 7, 20, 21]
+        assert summary.splits(session, dataset) == list(summary.by_split(session, dataset)) == ["test", "train", "val"]
+        assert summary.checks(session, dataset) == list(summary.by_check(session, dataset)) == ["shared_mask"]

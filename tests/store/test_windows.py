@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete
+from sqlalchemy.orm import Session
 
 from app.domain.picture import Picture
 from app.store import blobs, rasters, windows
@@ -53,7 +54,12 @@ def test_a_window_reads_the_tiles_that_it_touches_and_no_other(
     db, row, _ = deep
     read: list[str] = []
     get = blobs.get
-    monkeypatch.setattr(blobs, "get", lambda session, hash: read.append(hash) or get(session, hash))
+
+    def reading(session: Session, hash: str) -> bytes:
+        read.append(hash)
+        return get(session, hash)
+
+    monkeypatch.setattr(blobs, "get", reading)
     monkeypatch.setattr(rasters, "pixels", lambda *_: pytest.fail("read whole"))
     with db.read() as session:
         windows.read(session, row, Box(10, 10, 100, 100))

@@ -51,6 +51,7 @@ class Sample(Base):
         Index("ix_sample_status", "dataset_id", "status", text("worst DESC"), "id"),
         Index("ix_sample_image_id", "image_id"),
         Index("ix_sample_content_group", "dataset_id", "content_group"),
+        Index("ix_sample_split", "dataset_id", "split"),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
     dataset_id: Mapped[int] = mapped_column(ForeignKey("dataset.id"))
