@@ -12,10 +12,10 @@ run: $(INSTALLED)
 	@$(BIN)/remask serve $(if $(DATA),--data "$(DATA)")
 
 test: $(INSTALLED_DEV)
-	$(BIN)/pytest -m "not long"
+	$(BIN)/pytest -m "not long" -n auto --dist loadfile
 
 test-long: $(INSTALLED_DEV)
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist loadfile
 
 lint: $(INSTALLED_DEV)
 	$(BIN)/ruff check .

@@ -109,7 +109,7 @@ BOMB = gzip.compress(bytes(50_000_000))
         (bytes(5000), "", 413, "at most 768 bytes"),
         (BOMB[:1500], "gzip", 422, "this has more"),
         (BOMB, "gzip", 413, "at most 768 bytes"),
-        (gzip.compress(bytes(SIZE))[:-9], "gzip", 422, "breaks off"),
+        (gzip.compress(bytes(SIZE), mtime=0)[:-9], "gzip", 422, "breaks off"),
         (b"no gzip", "gzip", 422, "can't be unpacked"),
         (zlib.compress(bytes(SIZE)), "deflate", 422, "nothing else"),
     ],
