@@ -1,7 +1,7 @@
 """Images and masks as rows: kept without loss, in tiles when large, verified on read."""
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -93,6 +93,12 @@ def mask(session: Session, raster: Raster) -> Mask:
 def as_ids(array: Pixels, raster: Raster) -> Mask:
     """Pixels of a row that put_masks made, or a part of them, as what they are."""
     return array.astype(np.uint8, copy=False) if raster.dtype == "uint8" else array.astype(np.uint16, copy=False)
+
+
+def sizes(session: Session, ids: Collection[int]) -> dict[int, tuple[int, int]]:
+    """raster -> its height and width."""
+    rows = session.execute(select(Raster.id, Raster.height, Raster.width).where(Raster.id.in_(ids)))
+    return {id: (height, width) for id, height, width in rows}
 
 
 def class_ids(session: Session, raster: Raster) -> set[int]:

@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.flows import predicted
-from app.store import datasets, predictions, region_browse, regions
+from app.store import datasets, predictions, rasters, region_browse, regions
 from app.store.region_browse import Filter
-from app.store.tables import Dataset, Raster, Region, Sample
+from app.store.tables import Dataset, Region, Sample
 
 Json = dict[str, Any]
 
@@ -49,8 +48,7 @@ def crop_tag(row: Region, class_version: int) -> str:
 def _described(session: Session, owner: Dataset, found: Sequence[tuple[Region, Sample]]) -> list[Json]:
     classes = datasets.classes(session, owner)
     weak = region_browse.weak_runs(session, [row.run_id for row, _ in found])
-    images = {one.image_id for _, one in found}
-    size = {one.id: (one.height, one.width) for one in session.scalars(select(Raster).where(Raster.id.in_(images)))}
+    size = rasters.sizes(session, {one.image_id for _, one in found})
     return [
         {
             "id": row.id,
