@@ -17,7 +17,7 @@ from app.store.tables import Raster, Revision
 from tests.sets import every_sample
 
 TINY = {"epochs": 1, "width": 4, "depth": 1, "augment": [], "precision": "fp32", "layout": "contiguous", "samples": 0}
-PLAN = Plan(Wanted(None, None, 40, 0.5, 0), 8, folds=2, keys=TINY)
+PLAN = Plan(Wanted(None, None, 24, 0.5, 0), 8, folds=2, keys=TINY)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def test_it_goes_on_where_it_was(ended: tuple[Path, dict[str, object]]) -> None:
 
 def test_other_settings_need_another_folder(ended: tuple[Path, dict[str, object]]) -> None:
     with pytest.raises(OtherSimulation, match="another --out"):
-        simulate.run(ended[0], Plan(Wanted(None, None, 40, 0.5, 1), 8, folds=2, keys=TINY))
+        simulate.run(ended[0], Plan(Wanted(None, None, 24, 0.5, 1), 8, folds=2, keys=TINY))
 
 
 @pytest.mark.parametrize("plan", [Plan(PLAN.wanted, 0), Plan(PLAN.wanted, 5, ("best",))])
