@@ -24,6 +24,7 @@ def test_a_bar_of_the_class_chart_opens_its_samples(served: Served, page: Page) 
     page.goto(f"{served.url}/d/demo")
     bars = page.locator("#class-chart .bars .point path")
     expect(bars.first).to_be_visible()
+    bars.nth(1).scroll_into_view_if_needed()
     box = bars.nth(1).bounding_box()
     assert box is not None
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
