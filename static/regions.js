@@ -47,7 +47,7 @@ export function mountRegions({ viewer, page, masks, entry, decide, changed }) {
     told = found;
     selected = hovered = null;
     $("#suspects").hidden = !told.regions.length;
-    $("#looks").hidden = !told.suggestion;
+    $("#looks").hidden = !told.suggestion || !entry()?.ids;
     for (const button of $$("#looks [data-look]")) if (button.dataset.look === "heat") button.disabled = !told.suspicion;
     list();
     viewer.draw();
@@ -59,7 +59,7 @@ export function mountRegions({ viewer, page, masks, entry, decide, changed }) {
   async function show(wanted) {
     look = wanted;
     const { sample, ids, image } = entry();
-    const now = (wanted === "heat" ? told.suspicion : told.suggestion) ? wanted : "given";
+    const now = ids && (wanted === "heat" ? told.suspicion : told.suggestion) ? wanted : "given"; // of a picture in windows no ids are here
     let seen = ids;
     let film = null;
     try {
@@ -112,6 +112,7 @@ export function mountRegions({ viewer, page, masks, entry, decide, changed }) {
 
   const toggle = (wanted) => () => {
     if (!told.suggestion) return toast("No model has looked at this mask yet; find imprecise masks first.");
+    if (!entry().ids) return toast("This picture is too large for that; its regions are listed.");
     if (wanted === "heat" && !told.suspicion) return toast("The mask has changed since it was judged; there is no heat map of it.");
     show(look === wanted ? "given" : wanted);
   };
