@@ -1,6 +1,7 @@
 // Samples with their pictures and masks, fetched ahead: the next one is here before it is asked for.
 
 import { Failure, get } from "./api.js";
+import { Windows, isLarge } from "./windows.js";
 
 const KEPT = 16;
 
@@ -44,6 +45,13 @@ export class Cache {
 
   async fill(asked) {
     const sample = await asked;
+    if (isLarge(sample)) return { sample, image: await new Windows(sample).ready(), ids: null };
+    const [image, mask] = await Promise.all([picture(sample.image), sample.mask ? this.mask(sample.mask) : null]);
+    return { sample, image, ids: mask?.ids ?? null };
+  }
+
+  // A large sample with all of its pixels, to draw on.
+  async whole(sample) {
     const [image, mask] = await Promise.all([picture(sample.image), sample.mask ? this.mask(sample.mask) : null]);
     return { sample, image, ids: mask?.ids ?? null };
   }
@@ -57,6 +65,7 @@ export class Cache {
     const before = await this.entries.get(id)?.catch(() => null);
     if (!before) return this.get(id, true);
     const sample = await get(`/samples/${id}`);
+    if (isLarge(sample) && sample.mask !== before.sample.mask) return this.get(id, true);
     const ids = sample.mask === before.sample.mask ? before.ids : sample.mask ? (await this.mask(sample.mask)).ids : null;
     const entry = Promise.resolve({ sample, image: before.image, ids });
     this.entries.set(id, entry);

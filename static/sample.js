@@ -87,11 +87,11 @@ async function show(id, { push = false, fresh = false, revision = null } = {}) {
   }
   if (current !== id || shownRevision !== revision) return;
   entry = found;
-  const { sample, image } = entry;
-  let { ids } = entry;
+  const { sample } = entry;
+  let { image, ids } = entry;
   if (revision) {
     try {
-      ids = (await cache.mask(revision.mask)).ids;
+      image.paint ? (image = await image.under(revision.mask)) : (ids = (await cache.mask(revision.mask)).ids);
     } catch (error) {
       return fail(error);
     }
@@ -100,7 +100,7 @@ async function show(id, { push = false, fresh = false, revision = null } = {}) {
   document.title = `${sample.key} · ${page.dataset} · Remask`;
   canvas.setAttribute("aria-label", `${sample.key}, ${words(sample.status)}`);
   viewer.show(image, sample.width, sample.height, ids);
-  side.show(sample, ids, revision);
+  side.show(sample, ids ?? image.coarse, revision);
   another(revision, () => show(current));
   buttons();
   canvas.dataset.sample = id;

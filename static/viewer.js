@@ -34,7 +34,7 @@ export class Viewer {
     this.rebuild();
   }
 
-  // ``image``: something drawImage takes; ``ids``: (H*W) class ids or null. The view stays where it was for equal sizes.
+  // ``image``: something drawImage takes, or Windows, with no ids then; ``ids``: (H*W) class ids or null. The view stays where it was for equal sizes.
   show(image, width, height, ids) {
     const same = this.width === width && this.height === height;
     Object.assign(this, { image, width, height, ids, film: null });
@@ -51,8 +51,8 @@ export class Viewer {
 
   rebuild() {
     this.overlay = this.edges = null;
-    if (!this.ids) return this.draw();
-    const top = this.ids instanceof Uint16Array ? 65536 : 256;
+    if (!this.ids && !this.image?.paint) return this.draw();
+    const top = this.image?.paint || this.ids instanceof Uint16Array ? 65536 : 256;
     const table = (this.table = new Uint32Array(top));
     this.stale = null;
     const big = new Uint8Array(new Uint32Array([1]).buffer)[0] === 0;
@@ -62,6 +62,7 @@ export class Viewer {
       const [r, g, b] = [rgb >> 16, (rgb >> 8) & 255, rgb & 255];
       table[id] = big ? ((r << 24) | (g << 16) | (b << 8) | 255) >>> 0 : ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
     }
+    if (!this.ids) return this.draw();
     const pixels = new Uint32Array(this.width * this.height);
     for (let i = 0; i < pixels.length; i++) pixels[i] = table[this.ids[i]];
     this.overlay = new OffscreenCanvas(this.width, this.height);
@@ -160,6 +161,7 @@ export class Viewer {
     const ratio = devicePixelRatio;
     c.setTransform(ratio * scale, 0, 0, ratio * scale, ratio * x, ratio * y);
     c.imageSmoothingEnabled = scale * ratio < 1;
+    if (this.image.paint) return this.image.paint(c, this); // a large one, in windows
     c.drawImage(this.image, 0, 0, this.width, this.height);
     if ((this.film || this.overlay) && !this.hidden && !this.peeking) {
       if (this.contour && !this.film) this.paintBorders(c);
@@ -258,6 +260,6 @@ export class Viewer {
     const x = Math.floor((px - this.x) / this.scale);
     const y = Math.floor((py - this.y) / this.scale);
     const inside = x >= 0 && y >= 0 && x < this.width && y < this.height;
-    this.onHover(inside ? { x, y, id: this.ids ? this.ids[y * this.width + x] : null } : null);
+    this.onHover(inside ? { x, y, id: this.ids ? this.ids[y * this.width + x] : this.image?.at ? this.image.at(x, y) : null } : null);
   }
 }

@@ -88,10 +88,9 @@ def count(session: Session, dataset_id: int, filter: Filter) -> int:
 
 
 def count_up_to(session: Session, dataset_id: int, filter: Filter, most: int = COUNTED) -> int:
-    """As ``count``, but no further than ``most`` + 1, in the filter's order: what is rare in a set but first in it, as
-    flagged samples are, is found at once."""
-    query = _scored(select(Sample.id), filter).where(Sample.dataset_id == dataset_id, *_conditions(filter))
-    some = query.order_by(*_order(_value(filter), filter)).limit(most + 1).subquery()
+    """As ``count``, but no further than ``most`` + 1, worst first: flagged samples are found at once, however rare."""
+    query = select(Sample.id).where(Sample.dataset_id == dataset_id, *_conditions(filter))
+    some = query.order_by(Sample.worst.desc(), Sample.id).limit(most + 1).subquery()
     return session.scalar(select(func.count()).select_from(some)) or 0
 
 

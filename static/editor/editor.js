@@ -93,9 +93,18 @@ export function mountEditor({ viewer, page, masks, host }) {
     viewer.canvas.dataset.drawing = on;
   }
 
+  // A large picture is shown in windows; to be drawn on, it is fetched whole.
+  async function whole(entry) {
+    const { width, height } = entry.sample;
+    if (width * height > 64e6) return void toast("This picture is too large to be drawn on here; send it to CVAT.");
+    if (viewer.image !== entry.image) return void toast("Go back to the current mask first, then draw.");
+    Object.assign(entry, await masks.whole(entry.sample));
+    if (host.entry() === entry) return viewer.show(entry.image, width, height, entry.ids) ?? true;
+  }
   // ``draft``: unfinished work to go on with.
   async function start(draft = null) {
     await settling;
+    if (host.entry().image.paint && !(await whole(host.entry()).catch(fail))) return;
     const { sample, ids } = host.entry();
     if (desk.on) return;
     host.given();
