@@ -64,7 +64,7 @@ def browsed(client: TestClient, db: Database, dataset: int, count: int) -> dict[
     base = "/d/scale/samples"
     found = {name: measured(partial(ask, client, f"{base}?{query}")) for name, query in PAGES.items()}
     with db.read() as session:
-        late = browse.page(session, dataset, Filter(), limit=count * 9 // 10).next
+        late = browse.page(session, dataset, Filter(), limit=min(20_000, count * 9 // 10)).next
         flagged = browse.order(session, dataset, Filter(check="shared_mask"), REPEATS)
     spread = [1 + turn * (count - 1) // REPEATS for turn in range(REPEATS)]
     found["next page, late"] = measured(lambda _: ask(client, f"{base}?part=tiles&after={late}"))
