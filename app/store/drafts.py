@@ -69,7 +69,7 @@ def drop(session: Session, sample_id: int, reviewer: str, base: int | None) -> i
     return len(rows)
 
 
-def _mine(sample_id: int, reviewer: str, base: int | None) -> Select[tuple[Draft]]:
+def _mine(sample_id: int, reviewer: str, base: int | None) -> Select[Draft]:
     return select(Draft).where(
         Draft.sample_id == sample_id, Draft.reviewer == reviewer, Draft.base_id == (base or NO_BASE)
     )

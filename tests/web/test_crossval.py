@@ -105,7 +105,7 @@ def test_regions_of_the_current_mask(client: TestClient, judged: Sample, run: in
     assert one["rle"]["size"] == [16, 24]
     assert one["text"].endswith("18 pixels.")
     assert not one["weak"]
-    nothing = {"regions": [], "suggestion": None, "suspicion": None}
+    nothing: dict[str, object] = {"regions": [], "suggestion": None, "suspicion": None}
     assert client.get(f"{A}/samples/{judged.id + 1}/regions").json() == nothing
 
 
