@@ -114,8 +114,6 @@ function showStrips() {
 slider.addEventListener("input", showStrips);
 
 // Live.
-const minutes = (seconds) => (seconds < 90 ? `${Math.max(1, Math.round(seconds))} s` : seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`);
-
 function pace(rate) {
   if (!going() || !rate) return;
   $("#pace").textContent = `${number(rate.images_per_second)} images/s · at most ${lasting(rate.eta_seconds)} left`;

@@ -32,8 +32,8 @@ class Proposal:
 def propose(session: Session, proposals: Sequence[Proposal]) -> list[Revision]:
     """Append a revision for each proposal, at most one a sample.
 
-    A sample's first mask becomes current; any later one, and any of a model, waits as pending for a decision. Nothing is
-    overwritten.
+    A sample's first mask becomes current; any later one, and any of a model, waits as pending for a decision. Nothing
+    is overwritten.
     """
     revisions = []
     for one in proposals:

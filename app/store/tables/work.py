@@ -92,8 +92,8 @@ class Snapshot(Base):
 
 
 class Run(Base):
-    """A training, or a cross-validation; ``kind``: train or crossval. Its files lie in ``runs/<id>`` of the data folder;
-    how far it is stands in its job."""
+    """A training, or a cross-validation; ``kind``: train or crossval. Its files lie in ``runs/<id>`` of the data
+    folder; how far it is stands in its job."""
 
     __tablename__ = "run"
     __table_args__ = (

@@ -50,7 +50,9 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, ob
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_a_bomb_is_refused_in_words_or_does_nothing_within_the_bounds(outcomes: dict[str, dict[str, object]], name: str) -> None:
+def test_a_bomb_is_refused_in_words_or_does_nothing_within_the_bounds(
+    outcomes: dict[str, dict[str, object]], name: str
+) -> None:
     outcome = outcomes[name]
     refused = outcome["refused"]
     assert isinstance(refused, list)
