@@ -4,11 +4,20 @@
 says of one sample how likely its mask is wrong, which regions are, and why.
 """
 
-from app.domain.detector.detector import Detector, Fitted, ImageScore
-from app.domain.detector.predicted import BadPrediction, Predicted
-from app.domain.detector.region import Reason, Region
-from app.domain.detector.unaided import Unaided, unaided
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "BadPrediction", "Detector", "Fitted", "ImageScore", "Predicted", "Reason", "Region", "Unaided", "unaided",
-]  # fmt: skip
+if TYPE_CHECKING:
+    from app.domain.detector.detector import Detector, Fitted, ImageScore
+    from app.domain.detector.predicted import BadPrediction, Predicted
+    from app.domain.detector.region import Reason, Region
+
+__all__ = ["BadPrediction", "Detector", "Fitted", "ImageScore", "Predicted", "Reason", "Region"]
+_MODULES = {"BadPrediction": "predicted", "Predicted": "predicted", "Reason": "region", "Region": "region"}
+
+
+def __getattr__(name: str) -> Any:
+    """What learns takes a second to load, and the store and the pages need no more than what a region is."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES.get(name, 'detector')}"), name)

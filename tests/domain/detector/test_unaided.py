@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from app.domain.detector import unaided
+from app.domain.detector.unaided import unaided
 
 Turn = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]]
 
