@@ -140,5 +140,5 @@ def test_every_command_has_help_with_an_example(remask: Run) -> None:
     from app.__main__ import COMMANDS
 
     for name in COMMANDS:
-        text = remask(name, "--help").stdout
+        text = remask(*name.split(), "--help").stdout
         assert f"remask {name}" in text.split("Example:")[1]

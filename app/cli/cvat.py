@@ -117,7 +117,7 @@ def read_(
 ) -> None:
     """Read what CVAT exported by hand, as a pull with its receipt.
 
-    Example: remask export mars out.zip --format cvat-datumaro && remask cvat read fixed.zip mars
+    Example: remask cvat read fixed.zip mars
     """
     from app import jobs  # the job engine takes a third of a second to load
 

@@ -32,7 +32,7 @@ def by_hand(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Trainer and judge without a network: a model is a file, and is right about most pixels. Which were asked for."""
     asked: list[str] = []
 
-    def see_done(arguments: Sequence[str], folder: Path, hear: Hear) -> None:
+    def see_done(arguments: Sequence[str], folder: Path, hear: Hear, processes: int = 1) -> None:
         given = dict(zip(arguments[2::2], arguments[3::2], strict=True))
         asked.append(arguments[0])
         if arguments[0] == "ml.train":
@@ -104,7 +104,7 @@ def test_networks_are_trained_and_judged(db: Database, home: Path) -> None:
     [reading] = result["readings"]
     for side, one in zip(("before", "after"), mine, strict=True):
         assert one.result
-        assert reading["overall"][side] == [pytest.approx(one.result["test"]["miou"])]
+        assert list(reading["overall"][side]) == [pytest.approx(one.result["test"]["miou"])]
 
 
 @pytest.mark.usefixtures("by_hand")
