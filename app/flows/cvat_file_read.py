@@ -17,7 +17,7 @@ from app.domain.classes import Role, colour_for
 from app.domain.errors import RemaskError
 from app.domain.formats.source import open_source
 from app.flows.cvat_files import STATE, NoFile, frames_by_name, label_id
-from app.flows.cvat_pull import CHUNK, end, stopped, take
+from app.flows.cvat_pull import end, stopped, take_all
 from app.flows.cvat_read import Found, Meaning, Seen, meaning, read
 from app.flows.progress import Cancelled, Progress, quiet
 from app.store import cvat, datasets, jobs, receipts
@@ -78,14 +78,11 @@ def run(db: Database, pull_id: int, path: Path, progress: Progress = quiet) -> d
         progress(0, batch.size, "reading the file")
         seen, there = _look(path, batch, pull, means, known, sizes)
         wanted = [one for one in known.values() if one.state in ("sent", "back") and one.sample_id not in done]
-        for start in range(0, len(wanted), CHUNK):
-            progress(start, len(wanted), "taking masks")
-            some = wanted[start : start + CHUNK]
-            with db.read() as session, cvat.warm(session, some):
-                found = [read(session, seen, one, means) if one.sample_id in there else _absent(one) for one in some]
-            with db.write() as session:
-                take(session, pull_id, found, seen)
-        progress(len(wanted), len(wanted), "done")
+
+        def find(session: Session, one: CvatFrame) -> Found:
+            return read(session, seen, one, means) if one.sample_id in there else _absent(one)
+
+        take_all(db, pull_id, seen, wanted, find, progress)
     except (Cancelled, RemaskError) as error:
         stopped(db, pull_id, error)
         raise

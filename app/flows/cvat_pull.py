@@ -1,6 +1,6 @@
 """A batch back from CVAT: read whole, taken frame by frame, told in a receipt."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, get_args
 
 from sqlalchemy.orm import Session
@@ -79,14 +79,7 @@ def run(
         with connect(settings, batch.server) as connection:
             seen = look(connection, batch, means)
         wanted = _wanted(db, pull, seen)
-        for start in range(0, len(wanted), CHUNK):
-            progress(start, len(wanted), "taking masks")
-            some = wanted[start : start + CHUNK]
-            with db.read() as session, cvat.warm(session, some):
-                found = [read(session, seen, frame, means) for frame in some]
-            with db.write() as session:
-                take(session, pull_id, found, seen)
-        progress(len(wanted), len(wanted), "done")
+        take_all(db, pull_id, seen, wanted, lambda session, frame: read(session, seen, frame, means), progress)
     except (Cancelled, RemaskError) as error:
         stopped(db, pull_id, error)
         raise
@@ -110,7 +103,26 @@ def _wanted(db: Database, pull: CvatPull, seen: Seen) -> list[CvatFrame]:
     ]
 
 
-def take(session: Session, pull_id: int, found: Sequence[Found], seen: Seen) -> None:
+def take_all(
+    db: Database,
+    pull_id: int,
+    seen: Seen,
+    wanted: Sequence[CvatFrame],
+    find: Callable[[Session, CvatFrame], Found],
+    progress: Progress,
+) -> None:
+    """Read frames by ``find`` and take them, a chunk a transaction, so that a killed pull goes on where it was."""
+    for start in range(0, len(wanted), CHUNK):
+        progress(start, len(wanted), "taking masks")
+        some = wanted[start : start + CHUNK]
+        with db.read() as session, cvat.warm(session, some):
+            found = [find(session, frame) for frame in some]
+        with db.write() as session:
+            _take(session, pull_id, found, seen)
+    progress(len(wanted), len(wanted), "done")
+
+
+def _take(session: Session, pull_id: int, found: Sequence[Found], seen: Seen) -> None:
     """A chunk of frames, in one transaction with the decisions that follow from them."""
     pull = receipts.find(session, pull_id)
     batch = cvat.find(session, pull.batch_id)

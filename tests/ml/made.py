@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,18 @@ CLASSES = (
     Class(2, "rock", "foreground", "#56b4e9"),
     Class(255, "void", "void", "#1b1d20"),
 )
+# A training of seconds, the same on every machine.
+TINY: dict[str, Any] = {
+    "precision": "fp32",
+    "layout": "contiguous",
+    "device": "cpu",
+    "threads": 1,
+    "width": 4,
+    "depth": 2,
+    "batch": 4,
+    "epochs": 1,
+    "samples": 0,
+}
 
 
 def samples(

@@ -1,6 +1,5 @@
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -10,19 +9,7 @@ from ml.judge import judge, main
 from ml.report import silent
 from ml.snapshot import read, write
 from ml.train import train
-from tests.ml.made import CLASSES, made, samples
-
-TINY: dict[str, Any] = {
-    "precision": "fp32",
-    "layout": "contiguous",
-    "device": "cpu",
-    "threads": 1,
-    "width": 4,
-    "depth": 2,
-    "batch": 4,
-    "epochs": 1,
-    "samples": 0,
-}
+from tests.ml.made import CLASSES, TINY, made, samples
 
 
 @pytest.fixture(scope="module")

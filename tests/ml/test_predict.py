@@ -17,19 +17,7 @@ from ml.snapshot import read as read_snapshot
 from ml.snapshot import write as write_snapshot
 from ml.train import main as train_main
 from ml.train import train
-from tests.ml.made import CLASSES, made, samples
-
-TINY: dict[str, Any] = {
-    "precision": "fp32",
-    "layout": "contiguous",
-    "device": "cpu",
-    "threads": 1,
-    "width": 4,
-    "depth": 2,
-    "batch": 4,
-    "epochs": 1,
-    "samples": 0,
-}
+from tests.ml.made import CLASSES, TINY, made, samples
 
 
 @pytest.fixture(scope="module")

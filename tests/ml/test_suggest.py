@@ -14,8 +14,7 @@ from ml.report import silent
 from ml.snapshot import read as read_snapshot
 from ml.suggest import main
 from ml.train import train
-from tests.ml.made import made
-from tests.ml.test_predict import TINY
+from tests.ml.made import TINY, made
 
 
 def plan(folder: Path, models: list[Path], models_of: dict[str, list[int]]) -> Path:
