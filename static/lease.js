@@ -30,8 +30,10 @@ export class Leases {
     this.ask();
   }
 
-  // What comes after the sample shown: {sample, passed}; null where that isn't known (yet).
-  next() {
+  // What comes after the sample shown: {sample, passed}; null where that isn't known. Waited for only where others are
+  // about: who is alone walks as fast as the keys.
+  async next() {
+    if (this.met) await this.asking;
     return this.ahead?.from === this.shown ? this.ahead : null;
   }
 
@@ -42,23 +44,24 @@ export class Leases {
   }
 
   // One question at a time; what has changed meanwhile is asked after it.
-  async ask() {
-    if (!this.on || this.asking) {
-      this.stale = true;
-      return;
-    }
-    this.asking = true;
-    do {
+  ask() {
+    this.stale = true;
+    if (this.on) this.asking ??= this.answered();
+  }
+
+  async answered() {
+    while (this.stale) {
       this.stale = false;
       await this.once(this.shown).catch(() => (this.ahead = null)); // without an answer the walk goes on as it stands
-    } while (this.stale);
-    this.asking = false;
+    }
+    this.asking = null;
   }
 
   async once(id) {
     if (!this.mine.has(id)) {
       const lease = await post(`/samples/${id}/lease`, {});
       if (lease.yours) this.mine.add(id);
+      else this.met = true;
       if (this.shown === id) this.tell(lease.yours ? null : lease.by);
     }
     const at = this.queue.index(id);
@@ -77,6 +80,7 @@ export class Leases {
       const found = await post(this.path, { samples, since: this.queue.batch, done });
       for (const one of done) this.mine.delete(one);
       passed.push(...found.passed);
+      this.met ||= found.passed.length > 0;
       if (found.sample) {
         this.mine.add(found.sample);
         return { from: id, sample: found.sample, passed };

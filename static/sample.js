@@ -125,9 +125,11 @@ function held(by) {
   $("#held").textContent = by ? `${by} is looking at this` : "";
 }
 
-function go(step) {
+async function go(step) {
   if (editor.on) return editor.done(() => go(step));
-  const ahead = step > 0 ? leases.next() : null;
+  const from = current;
+  const ahead = step > 0 ? await leases.next() : null;
+  if (current !== from) return; // an impatient second key has gone there already
   const id = ahead ? ahead.sample : neighbour(step);
   if (id) return show(id, { push: true });
   const others = ahead?.passed.filter((one) => one.why === "held").map((one) => one.by) ?? [];

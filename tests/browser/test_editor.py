@@ -1,5 +1,8 @@
 """Drawing in the browser: what is drawn at a known place and zoom is in the database bit for bit."""
 
+import time
+from itertools import count
+
 import numpy as np
 from playwright.sync_api import Browser, Page, expect
 
@@ -255,10 +258,12 @@ def test_two_fingers_zoom_and_one_draws(served: Served, browser: Browser, watch:
     _, given = current(served)
     start(page, served, size=3)
     client = context.new_cdp_session(page)
+    clock = count(time.time() - 30)
 
     def touch(kind: str, *points: tuple[float, float]) -> None:
+        """A second after the touch before: what a finger flings, Chromium stops with the next tap, which is no click."""
         places = [dict(zip(("x", "y"), at(page, *point), strict=True)) for point in points]
-        client.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": places})
+        client.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": places, "timestamp": next(clock)})
 
     touch("touchStart", (5.5, 5.5))
     touch("touchMove", (6.5, 5.5))
