@@ -5,9 +5,10 @@ advisory lock, so that what holds on the one holds on the other.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import copy
 from pathlib import Path
+from threading import Lock
 from typing import get_args
 
 from sqlalchemy import inspect, text
@@ -47,6 +48,9 @@ class Database:
         self._info = {OBJECTS: objects}
         self._engines = {writes: engines.doing(self.engine, writes) for writes in get_args(Writes)}
         self._guard: Callable[[Session], None] | None = None
+        # SQLite asks for its lock again and again, less and less often, so that a busy thread would starve another one;
+        # here each waits for the one before it. PostgreSQL queues by itself.
+        self._turn: AbstractContextManager[object] = Lock() if self.path else nullcontext()
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -70,7 +74,7 @@ class Database:
     @contextmanager
     def _transaction(self, writes: Writes) -> Iterator[Session]:
         engine = self._engines[writes]
-        with Session(engine, expire_on_commit=False, info=self._info) as session, session.begin():
+        with self._turn, Session(engine, expire_on_commit=False, info=self._info) as session, session.begin():
             yield session
 
     def guarded(self, guard: Callable[[Session], None]) -> "Database":

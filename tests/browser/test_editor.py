@@ -261,7 +261,7 @@ def test_two_fingers_zoom_and_one_draws(served: Served, browser: Browser, watch:
     clock = count(time.time() - 30)
 
     def touch(kind: str, *points: tuple[float, float]) -> None:
-        """A second after the touch before: what a finger flings, Chromium stops with the next tap, which is no click."""
+        """A second after the touch before. Where a finger flings, Chromium takes the next tap to stop it: no click."""
         places = [dict(zip(("x", "y"), at(page, *point), strict=True)) for point in points]
         client.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": places, "timestamp": next(clock)})
 

@@ -1,11 +1,13 @@
 """The application behind a real server: live progress over the wire, and static files."""
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
+from app.serving import reserve
 from app.settings import Settings
 from app.store import jobs
 from app.store.db import open_database
@@ -40,6 +42,14 @@ def test_live_progress_reaches_a_client_and_ends_with_it(server: tuple[str, Sett
         told = next(line for line in lines if line.startswith("data:"))
         assert '"cancelled"' in told
     db.close()
+
+
+def test_what_is_small_is_sent_at_once(tmp_path: Path) -> None:
+    """asyncio turns Nagle's algorithm off only for sockets that say they are TCP."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with reserve(Settings(home=tmp_path, port=port)) as listening:
+        assert listening.proto == socket.IPPROTO_TCP
 
 
 def test_static_files_are_kept_by_the_browser(server: tuple[str, Settings]) -> None:
