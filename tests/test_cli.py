@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from app import __main__ as entry
+
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -23,6 +25,24 @@ def remask(tmp_path: Path) -> Run:
         assert done.returncode == code, done.stderr
         assert "Traceback" not in done.stderr
         return done
+
+    return run
+
+
+@pytest.fixture
+def main(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """The same entry without a process of its own; what it printed, on stderr where it failed."""
+    monkeypatch.setenv("REMASK_HOME", str(tmp_path / "data"))
+
+    def run(*args: str | Path, code: int = 0) -> str:
+        monkeypatch.setattr(sys, "argv", ["remask", *map(str, args)])
+        try:
+            entry.main()
+        except SystemExit as left:
+            assert (left.code or 0) == code
+        out, err = capsys.readouterr()
+        assert not (out if code else err)
+        return err if code else out
 
     return run
 
@@ -78,7 +98,9 @@ def test_import_tells_what_it_refused(remask: Run, npz: Path, tmp_path: Path) ->
     assert "refused" in remask("import", npz, "--dataset", "again", "--classes", classes).stdout
 
 
-def test_a_users_error_is_one_sentence_and_exit_code_1(remask: Run, npz: Path, tmp_path: Path) -> None:
+def test_a_users_error_is_one_sentence_and_exit_code_1(
+    remask: Run, main: Callable[..., str], npz: Path, tmp_path: Path
+) -> None:
     for args in (
         ("import", tmp_path / "missing"),
         ("import", npz, "--dataset", "a/b"),
@@ -89,10 +111,9 @@ def test_a_users_error_is_one_sentence_and_exit_code_1(remask: Run, npz: Path, t
         ("undo", "missing"),
         ("export", "missing", tmp_path / "out.npz"),
     ):
-        done = remask(*args, code=1)
-        assert done.stdout == ""
-        assert len(done.stderr.strip().splitlines()) == 1
-        assert done.stderr.rstrip().endswith(".")
+        said = main(*args, code=1)
+        assert len(said.strip().splitlines()) == 1
+        assert said.rstrip().endswith(".")
     remask("import", npz, "--dataset", "mars")
     assert "no check" in remask("check", "mars", "--only", "nonsense", code=1).stderr
     assert "no sample" in remask("review", "mars", "--keep", "nonsense", code=1).stderr
@@ -136,9 +157,6 @@ def test_wrong_usage_is_exit_code_2(remask: Run) -> None:
     remask("review", "mars", "--keep", code=2)
 
 
-def test_every_command_has_help_with_an_example(remask: Run) -> None:
-    from app.__main__ import COMMANDS
-
-    for name in COMMANDS:
-        text = remask(*name.split(), "--help").stdout
-        assert f"remask {name}" in text.split("Example:")[1]
+def test_every_command_has_help_with_an_example(main: Callable[..., str]) -> None:
+    for name in entry.COMMANDS:
+        assert f"remask {name}" in main(*name.split(), "--help").split("Example:")[1]

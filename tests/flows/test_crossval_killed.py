@@ -15,7 +15,7 @@ from tests.flows.test_crossval import TINY
 from tests.test_jobs import until, worker
 
 EPOCHS = 8
-pytestmark = pytest.mark.one_database
+pytestmark = [pytest.mark.one_database, pytest.mark.long]
 
 
 def said(home: Path, run: int, event: str) -> list[tuple[int, int]]:
