@@ -98,7 +98,7 @@ export function facts({ classes, viewer, look, restore, reject, compare }) {
     $("#flags").replaceChildren(...(sample.flags.length ? sample.flags.map((one) => flag(one, sample)) : none("None.")),
       ...(quiet.length ? [el("p", { class: "muted quiet" }, `Below the threshold: ${quiet.join(", ")}.`)] : []));
     $("#revisions").replaceChildren(...(sample.revisions.length ? sample.revisions.map((one) => revision(one, shown)) : none("No mask.")));
-    const torn = sample.status === "conflict" && el("li", {}, el("div", {}, "Changed there and here"), el("a", { class: "button small primary", href: `${base}/samples/${sample.id}/conflict` }, "Settle it"));
+    const torn = sample.revisions.some((one) => one.state === "pending" && one.source === "cvat") && el("li", {}, el("div", {}, "Changed there and here"), el("a", { class: "button small primary", href: `${base}/samples/${sample.id}/conflict` }, "Settle it"));
     $("#cvat").replaceChildren(...[torn, ...sample.cvat.map(atCvat)].filter(Boolean), ...(sample.cvat.length ? [] : none("Never sent.")));
     $("#decisions").replaceChildren(...(sample.decisions.length ? sample.decisions.map(decision) : none("None yet.")));
   }

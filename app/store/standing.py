@@ -31,8 +31,11 @@ def stale(session: Session, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
     flags = _open_flags(session, ids)
     waiting = select(Revision.sample_id).where(Revision.sample_id.in_(ids), Revision.state == "pending")
     pending = set(session.scalars(waiting))
-    # What comes from CVAT is decided at once; it waits only where the mask was changed here too.
-    conflicts = set(session.scalars(waiting.where(Revision.source == "cvat")))
+    # What comes from CVAT is decided at once; it waits only where the mask was changed here too. What was drawn waits
+    # where somebody else was faster.
+    overtaken = (Revision.source == "brush") & Revision.parent_id.is_distinct_from(Sample.current_id)
+    torn = waiting.join(Sample, Sample.id == Revision.sample_id).where((Revision.source == "cvat") | overtaken)
+    conflicts = set(session.scalars(torn))
     frames = select(CvatFrame.sample_id).where(CvatFrame.sample_id.in_(ids), CvatFrame.state == "out")
     out = set(session.scalars(frames))
     changed_pixels = _changed(session, ids)

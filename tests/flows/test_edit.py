@@ -192,7 +192,7 @@ def test_somebody_was_faster_and_both_masks_are_merged_by_region(db: Database, i
     np.testing.assert_array_equal(drafts.mask(kept), mine)
 
     aside = edit.finish(db, ids[0], mine, ADA, base, aside=True)
-    assert sample(db, ids[0]).status == "suggested"
+    assert sample(db, ids[0]).status == "conflict"
     assert states(db, ids[0])[aside.revision or 0] == "pending"
     with db.read() as session:
         found = merge.compare(session, ids[0], aside.revision or 0, done.revision or 0)
