@@ -7,10 +7,8 @@ from typing import Annotated
 import typer
 
 from app.cli import console
-from app.cli.shared import DatasetName, Json, open_data
+from app.cli.shared import ClassFile, DatasetName, Json, classes_in, open_data
 from app.domain.actor import person
-from app.domain.classes import InvalidClasses, parse_classes
-from app.domain.errors import NotFound
 from app.flows import export, ingest
 from app.flows.report import NothingToImport, Report
 
@@ -19,7 +17,7 @@ def import_(
     path: Annotated[Path, typer.Argument(help="A folder, a zip, or an .npz or annotation file.")],
     dataset: Annotated[str | None, typer.Option(help="Name of the dataset; by default made from the path.")] = None,
     format: Annotated[str, typer.Option(help="Name of the format, where it isn't to be detected.")] = "auto",
-    classes: Annotated[Path | None, typer.Option(help="CSV or JSON of id, name, role, colour.")] = None,
+    classes: ClassFile = None,
     json: Json = False,
 ) -> None:
     """Import images and masks; what can't be read is named with the reason, the rest comes in.
@@ -27,14 +25,7 @@ def import_(
     Example: remask import mars_for_students.npz --dataset mars
     """
     settings, db = open_data()
-    listed = None
-    if classes is not None:
-        if not classes.is_file():
-            raise NotFound(f"There is no class list at {classes}.")
-        try:
-            listed = parse_classes(classes.read_text(encoding="utf-8-sig"))
-        except UnicodeDecodeError as error:
-            raise InvalidClasses(f"{classes} isn't UTF-8 text; save it as CSV UTF-8.") from error
+    listed = classes_in(classes) if classes else None
     who, name = person(settings.reviewer), name_for(path) if dataset is None else dataset
     try:
         with console.progress(json) as progress:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from app.cli import console
-from app.cli.shared import DatasetName, Json, open_data, read_settings
+from app.cli.shared import ClassFile, DatasetName, Json, classes_in, open_data, read_settings
 from app.flows import remaining
 from app.store import datasets
 
@@ -30,6 +30,7 @@ def simulate_(
     truth: Annotated[
         Path | None, typer.Option(help="A set of the same keys with right masks; SOURCE is reviewed as it is.")
     ] = None,
+    classes: ClassFile = None,
     budget: Annotated[int, typer.Option(min=1, help="Reviews in each order.")] = 40,
     order: Annotated[
         str, typer.Option(help="Of ours, queue, softmin, random, with commas between.")
@@ -52,7 +53,7 @@ def simulate_(
     from app.flows.train import keys_of
 
     orders = tuple(one.strip() for one in order.split(",") if one.strip())
-    wanted = Wanted(source, truth, samples, share, seed)
+    wanted = Wanted(source, truth, samples, share, seed, classes_in(classes) if classes else None)
     plan = simulate.Plan(wanted, budget, orders, folds, retrain, keys_of(keys or ()))
     folder = out or read_settings().home / "simulations" / f"{source.stem if source else 'demo'}-{seed}"
     with console.progress(json) as progress:
@@ -72,6 +73,8 @@ def _told(name: str, budget: int, one: dict[str, Any]) -> str:
         f"{name:8} {budget} reviews found {one['bad_found']} bad masks and removed {100 * share['value']:.0f} % of the"
     )
     said += f" wrong pixels ({100 * share['low']:.0f}-{100 * share['high']:.0f} %), {one['per_100']:,} per 100 reviews"
+    if one["early"]:
+        said += f"; half of the bad masks lie in the first {100 * one['early']['median']:.0f} % of the order"
     if iou is None or iou["difference"] is None:
         return said + "."
     return f"{said}; mean IoU {100 * iou['difference']:+.1f} ({100 * iou['low']:+.1f} to {100 * iou['high']:+.1f})."

@@ -10,16 +10,35 @@ import numpy.typing as npt
 I64 = npt.NDArray[np.int64]
 LEVEL, DRAWS = 0.95, 2000
 WIDTH, HEIGHT, LEFT, BELOW = 640, 320, 56, 44
+EARLY = (0.1, 0.2, 0.3)
 COLOURS = ("#0b6bcb", "#c2410c", "#6b7280", "#15803d")
 
 
 @dataclass(frozen=True)
 class Share:
-    """A share of the wrong pixels and its bootstrap interval over masks."""
+    """A share of the wrong pixels, or of the bad masks, and its bootstrap interval over masks."""
 
     value: float
     low: float
     high: float
+
+
+@dataclass(frozen=True)
+class Early:
+    """How early an order shows the bad masks, each counted alike: ``median`` is the place of the middle one as a share
+    of all masks, ``found`` the share of the bad masks in the first 10, 20 and 30 % of the order."""
+
+    median: float
+    found: dict[str, float]
+
+
+def early(bad: npt.NDArray[np.bool_], order: Sequence[int]) -> Early | None:
+    """``bad`` (N,) of each mask, ``order`` their indices; None where no mask is bad."""
+    places = (1 + np.flatnonzero(bad[list(order)])) / bad.size
+    if not places.size:
+        return None
+    found = {f"{share:.0%}": float((places <= share + 1e-9).mean()) for share in EARLY}
+    return Early(float(np.median(places)), found)
 
 
 def left_after(wrong: I64, order: Sequence[int]) -> list[int]:
@@ -29,7 +48,8 @@ def left_after(wrong: I64, order: Sequence[int]) -> list[int]:
 
 def removed(wrong: I64, ranks: Mapping[str, I64], budget: int) -> tuple[dict[str, Share], dict[str, Share]]:
     """The share of wrong pixels that ``budget`` reviews remove in each order, and how much more the first order removes
-    than each other. ``ranks``: the place of each mask in an order, from 0. Intervals are percentiles over resampled
+    than each other. ``wrong`` (N,) may as well be 1 for each bad mask and 0 for others, for the share of these.
+    ``ranks``: the place of each mask in an order, from 0. Intervals are percentiles over resampled
     masks (Efron 1979), the same resamples for all orders, so the second kind is paired."""
     rng = np.random.default_rng(0)
     drawn = rng.integers(0, wrong.size, (DRAWS, wrong.size))

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.detector.overview import softmin_of
 from app.domain.errors import Conflict, Invalid
-from app.domain.simulation import drawing, left_after, removed
+from app.domain.simulation import drawing, early, left_after, removed
 from app.flows import compare, crossval, edit, remaining, review, simulation_data
 from app.flows.imprecise import Predictions
 from app.flows.progress import Progress, quiet
@@ -79,11 +79,11 @@ def run(out: Path, plan: Plan, progress: Progress = quiet) -> dict[str, Any]:
     finally:
         db.close()
     wrong = np.array([one.wrong for one in masks], np.int64)
-    orders = {name: [order.index(id) for id in range(len(masks))] for name, order in ranked.items()}
-    ranks = {name: np.array(places, np.int64) for name, places in orders.items()}
+    ranks = {name: np.argsort(order) for name, order in ranked.items()}
     curves = {name: left_after(wrong, order) for name, order in ranked.items()}
     budget = min(plan.budget, len(masks))
     shares, gains = removed(wrong, ranks, budget)
+    found, found_gains = removed((wrong > 0).astype(np.int64), ranks, budget)
     results: dict[str, Any] = {
         "masks": len(masks),
         "bad": int((wrong > 0).sum()),
@@ -91,15 +91,23 @@ def run(out: Path, plan: Plan, progress: Progress = quiet) -> dict[str, Any]:
         "budget": budget,
         "miou": (run.result or {}).get("miou"),
         "orders": {},
+        "each": [
+            {"key": one.key, "wrong": one.wrong, "places": {name: int(rank[at]) for name, rank in ranks.items()}}
+            for at, one in enumerate(masks)
+        ],
     }
     for name, order in ranked.items():
         chosen = [masks[place] for place in order[:budget]]
         looked = _reviewed(out, home, name, chosen, plan, progress)
+        shown = early(wrong > 0, order)
         results["orders"][name] = {
             "removed": asdict(shares[name]),
             "per_100": round(100 * (curves[name][0] - curves[name][budget]) / budget),
-            "bad_found": sum(one.wrong > 0 for one in chosen),
             "less_than_first": asdict(gains[name]) if name in gains else None,
+            "bad_found": sum(one.wrong > 0 for one in chosen),
+            "found": asdict(found[name]),
+            "found_less_than_first": asdict(found_gains[name]) if name in found_gains else None,
+            "early": asdict(shown) if shown else None,
             "left": curves[name],
             **looked,
         }

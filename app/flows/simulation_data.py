@@ -37,13 +37,15 @@ class NothingToSpoil(Invalid):
 @dataclass(frozen=True)
 class Wanted:
     """``source``: a set of right masks, None: the demo generator's. With ``truth``, a set of the same keys, its masks
-    are reviewed as they are; else ``share`` of those that are reviewed is spoilt."""
+    are reviewed as they are; else ``share`` of those that are reviewed is spoilt. ``classes`` of the source's masks,
+    None: what its files say of them."""
 
     source: Path | None
     truth: Path | None
     samples: int
     share: float
     seed: int
+    classes: ClassList | None = None
 
 
 @dataclass(frozen=True)
@@ -103,9 +105,9 @@ def _items(folder: Path, wanted: Wanted, progress: Progress) -> tuple[ClassList,
         made = demo.generate(wanted.seed, 2 * wanted.samples)
         return demo.CLASSES, (Item(one.image, one.truth_mask, None) for one in made if one.kind in good)
     db = open_database(folder / "source.sqlite")
-    ingest.run(db, wanted.source, "source", ORACLE, progress=progress)
+    ingest.run(db, wanted.source, "source", ORACLE, classes=wanted.classes, progress=progress)
     if wanted.truth is not None:
-        ingest.run(db, wanted.truth, "truth", ORACLE, progress=progress)
+        ingest.run(db, wanted.truth, "truth", ORACLE, classes=wanted.classes, progress=progress)
     with db.read() as session:
         classes = datasets.classes(session, datasets.find(session, "source"))
     return classes, _read(db, wanted)

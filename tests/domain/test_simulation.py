@@ -3,7 +3,7 @@
 import numpy as np
 from defusedxml import ElementTree
 
-from app.domain.simulation import drawing, left_after, removed
+from app.domain.simulation import Early, drawing, early, left_after, removed
 
 WRONG = np.array([0, 40, 0, 10, 0, 50, 0, 0, 0, 0])
 BEST = [5, 1, 3, 0, 2, 4, 6, 7, 8, 9]
@@ -16,6 +16,12 @@ def ranks(order: list[int]) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
 def test_what_is_left_after_each_review() -> None:
     assert left_after(WRONG, BEST)[:5] == [100, 50, 10, 0, 0]
     assert left_after(WRONG, [0, 1]) == [100, 100, 60]
+
+
+def test_how_early_the_bad_masks_come() -> None:
+    assert early(WRONG > 0, BEST) == Early(0.2, {"10%": 1 / 3, "20%": 2 / 3, "30%": 1.0})
+    assert early(WRONG > 0, BEST[::-1]) == Early(0.9, {"10%": 0.0, "20%": 0.0, "30%": 0.0})
+    assert early(WRONG > 99, BEST) is None
 
 
 def test_the_share_that_a_budget_removes() -> None:

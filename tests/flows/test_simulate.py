@@ -1,12 +1,14 @@
 """The whole loop on a tiny set, by the real trainer and detector; stopped, it goes on; other settings are refused."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from app.domain.classes import ClassList, Role, named
 from app.flows import simulate
 from app.flows.progress import quiet
 from app.flows.simulate import BadSimulation, OtherSimulation, Plan
@@ -37,8 +39,18 @@ def test_every_order_is_reviewed_and_told(ended: tuple[Path, dict[str, object]])
         assert one["left"][-1] == 0
         assert one["left"] == sorted(one["left"], reverse=True)
         assert one["removed"]["value"] == pytest.approx(1 - one["left"][8] / told["wrong"])
+        assert one["found"]["value"] == pytest.approx(one["bad_found"] / told["bad"])
+        assert one["early"]["found"]["30%"] >= one["early"]["found"]["10%"]
         assert one["remaining"]["low"] <= one["remaining"]["mean"] <= one["remaining"]["high"]
     assert (out / "plot.svg").read_text().count("<polyline") == 4
+
+
+def test_each_mask_is_told_with_its_place_in_every_order(ended: tuple[Path, dict[str, object]]) -> None:
+    told = json.loads((ended[0] / "results.json").read_text())
+    assert sum(one["wrong"] for one in told["each"]) == told["wrong"]
+    for name, order in told["orders"].items():
+        assert sorted(one["places"][name] for one in told["each"]) == list(range(told["masks"]))
+        assert order["bad_found"] == sum(one["wrong"] > 0 and one["places"][name] < 8 for one in told["each"])
 
 
 def test_the_reviews_are_in_the_set(ended: tuple[Path, dict[str, object]]) -> None:
@@ -127,6 +139,22 @@ def test_real_corrections_are_taken_as_they_are(tmp_path: Path) -> None:
     wrong = [wrong_pixels(home, one, mask, classes) for one, mask in zip(listed, given, strict=True)]
     assert sorted(wrong) == [0] * 16 + [144] * 4
     assert {one.split for one in listed} == {"train", "val"}
+
+
+def test_pixels_that_a_class_list_calls_void_are_never_wrong(tmp_path: Path) -> None:
+    classes = ClassList((named(0, "ground"), named(1, "void", role=Role.VOID)), guessed=False)
+    home = tmp_path / "loop"
+    prepare(home, replace(real(tmp_path), classes=classes), False, quiet)
+    db = open_database(home / "remask.sqlite")
+    with db.read() as session:
+        owner = datasets.find(session, NAME)
+        listed = every_sample(session, owner.id)
+        known = datasets.classes(session, owner)
+    db.close()
+    assert known.void_ids == {1}
+    one = listed[0]
+    right = right_mask(home, one)
+    assert wrong_pixels(home, one, 1 - right, known) == int((right == 0).sum())
 
 
 @pytest.mark.long
