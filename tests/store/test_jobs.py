@@ -1,6 +1,6 @@
 import threading
 
-from app.store import jobs
+from app.store import jobs, parts
 from app.store.db import Database
 from app.store.tables import Job, now
 
@@ -88,3 +88,70 @@ def test_cancelling(db: Database) -> None:
         assert not jobs.beat(session, running.id, "a", 1, 2, "")
         jobs.finish(session, running.id, "cancelled")
         assert [job.state for job in jobs.recent(session)] == ["cancelled", "cancelled"]
+
+
+def test_parts_are_seen_through_their_job_alone(db: Database) -> None:
+    with db.write() as session:
+        job = jobs.request(session, "check", None, {})
+        jobs.claim(session, job.id, jobs.new_owner("a"))
+        parts.ask(session, job.id, [("check", {}), ("look", {"after": 0})])
+        parts.ask(session, job.id, [("check", {"only": ["other"]})])
+        assert [part.kind for part in parts.of_job(session, job.id)] == ["check", "look"]
+        assert [one.id for one in jobs.recent(session)] == [job.id]
+        assert [one.id for one in jobs.lively(session, now())] == [job.id]
+        assert (jobs.by_state(session)["queued"], jobs.oldest_queued(session)) == (0, None)
+        asked = jobs.request(session, "check", None, {})
+        assert asked.id not in [part.id for part in parts.of_job(session, job.id)]
+        assert jobs.next_for(session, "b", {"check", "look"}) == asked.id, "what isn't a part goes first"
+
+
+def test_a_part_is_taken_once_and_again_when_its_worker_is_gone(db: Database) -> None:
+    with db.write() as session:
+        job = jobs.request(session, "check", None, {}).id
+        parts.ask(session, job, [("look", {"after": 0}), ("look", {"after": 9})])
+        first, second = (parts.take(session, job, jobs.new_owner("a")) for _ in range(2))
+        assert first is not None
+        assert second is not None
+        assert first < second
+        assert parts.take(session, job, jobs.new_owner("a")) is None
+        parts.reclaim(session, job, "b")
+        assert parts.take(session, job, jobs.new_owner("b")) is None
+        session.get_one(Job, second).heartbeat = now() - 2 * jobs.LOST_AFTER
+        session.flush()
+        owner = jobs.new_owner("b")
+        assert parts.take(session, job, owner) == second
+        assert jobs.finish(session, second, "done", {"found": 1}, owner=owner)
+        assert list(parts.results(session, job)) == [("look", {"found": 1})]
+        parts.reclaim(session, job, "a")
+        assert parts.take(session, job, jobs.new_owner("a")) == first
+
+
+def test_cancelling_a_job_stops_its_parts(db: Database) -> None:
+    with db.write() as session:
+        job = jobs.request(session, "crossval", None, {}).id
+        jobs.claim(session, job, jobs.new_owner("a"))
+        parts.ask(session, job, [("fold", {"fold": fold}) for fold in range(2)])
+        owner = jobs.new_owner("b")
+        running = parts.take(session, job, owner)
+        assert running is not None
+        jobs.cancel(session, job)
+        assert not jobs.beat(session, running, owner, 1, 2, "")
+        session.expire_all()
+        assert [part.state for part in parts.of_job(session, job)] == ["running", "cancelled"]
+
+
+def test_models_of_folds_run_side_by_side(db: Database) -> None:
+    kinds, beside = {"crossval", "fold", "train"}, {"fold"}
+    with db.write() as session:
+        job = jobs.request(session, "crossval", None, {}).id
+        jobs.claim(session, job, jobs.new_owner("a"))
+        parts.ask(session, job, [("fold", {"fold": fold}) for fold in range(4)])
+        for _ in range(2):
+            found = jobs.next_for(session, "b", kinds, beside, 2)
+            assert found is not None
+            assert jobs.claim(session, found, jobs.new_owner("b"))
+        assert jobs.next_for(session, "b", kinds, beside, 2) is None
+        assert jobs.next_for(session, "a", kinds, beside, 2) is None, "it does folds of its own"
+        train = jobs.request(session, "train", None, {}).id
+        assert jobs.next_for(session, "b", kinds, beside, 3) != train
+        assert jobs.next_for(session, "c", kinds, beside, 2) == train

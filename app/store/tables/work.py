@@ -56,10 +56,11 @@ class Document(Base):
 
 
 class Job(Base):
-    """Work needed, under way or done. Flows write it in their own transaction; a worker takes it from here."""
+    """Work needed, under way or done. Flows write it in their own transaction; a worker takes it from here.
+    ``parent_id``: the job that it is a part of."""
 
     __tablename__ = "job"
-    __table_args__ = (Index("ix_job_state", "state", "id"),)
+    __table_args__ = (Index("ix_job_state", "state", "id"), Index("ix_job_parent_id", "parent_id", "id"))
     id: Mapped[int] = mapped_column(primary_key=True)
     dataset_id: Mapped[int | None] = mapped_column(ForeignKey("dataset.id"))
     kind: Mapped[str] = mapped_column(String(16))
@@ -75,6 +76,7 @@ class Job(Base):
     cancel: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(default=now)
     finished_at: Mapped[datetime | None]
+    parent_id: Mapped[int | None]
 
 
 class Snapshot(Base):
