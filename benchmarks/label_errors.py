@@ -154,6 +154,8 @@ def results(bench: BenchSet, without: frozenset[str], python: str | None) -> tup
         out["cleanlab count"] = image_result(
             issues.mean(axis=(1, 2)), kinds, judged_regions(components, wrong), float(seconds[1])
         )
+        apart = np.abs([one.parts["softmin"] for one in scores] - (1 - peer["softmin"].astype(float))).max()
+        lines.append(f"the part 'softmin' and cleanlab's lie at most {apart:.0e} apart")
         lines[1] += f", cleanlab {pixel_precision(list(-peer['pixels'].astype(float)), bench):.3f}"
     return out, lines
 
