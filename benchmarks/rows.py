@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.actor import person
 from app.domain.classes import ClassList
-from app.store import datasets
+from app.store import datasets, tallies
 from app.store.db import Database
 from app.store.tables import Blob, ClassPixels, Flag, Raster, Revision, Sample, Score
 
@@ -40,6 +40,8 @@ def fill(db: Database, name: str, count: int) -> int:
             for table, rows in _rows(id, version, numbers, random):
                 session.execute(insert(table), rows)
             session.execute(insert(Flag), list(_flags(session, id, numbers)))
+    with db.write() as session:
+        tallies.rebuild(session)
     return id
 
 

@@ -4,7 +4,7 @@ What is found is told with how to mend it. Asked to, it mends what is safe: it d
 nothing refers to. It never touches a picture, a mask or a decision.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from app.domain.errors import RemaskError
@@ -12,7 +12,7 @@ from app.flows import doctor_files
 from app.flows.ailments import Ailment, Patient, Report, count_of, shown
 from app.flows.progress import Progress, quiet
 from app.settings import Settings
-from app.store import blobs, integrity, standing
+from app.store import blobs, integrity, standing, tallies
 from app.store.blobs import Damaged
 from app.store.db import Database
 
@@ -25,7 +25,7 @@ def run(db: Database, settings: Settings, mend: bool = False, progress: Progress
     patient, report = Patient(db, settings, mend, progress), Report()
     report.ailments += _schema(patient) or _file(patient)
     if not report.ailments:  # of another schema's rows, or those of a broken file, nothing can be said
-        for look in (_links, _rows, _pixels, _bytes, _unused, _objects, doctor_files.look):
+        for look in (_links, _rows, _pixels, _tallies, _bytes, _unused, _objects, doctor_files.look):
             report.ailments += look(patient, report)
     return report
 
@@ -91,7 +91,7 @@ def _rows(patient: Patient, report: Report) -> Iterator[Ailment]:
         yield _derived("counts", sentence, miscounted, patient)
 
 
-def _derived(name: str, sentence: str, things: list[int], patient: Patient) -> Ailment:
+def _derived(name: str, sentence: str, things: Sequence[object], patient: Patient) -> Ailment:
     told = sentence if patient.mend else f"{sentence} `remask doctor --mend` derives it again."
     return Ailment(name, told, len(things), True, True, patient.mend, shown(things))
 
@@ -121,6 +121,18 @@ def _pixels(patient: Patient, report: Report) -> Iterator[Ailment]:
                     integrity.recount_classes(session, id)
         sentence = f"The pixels by class of {count_of(len(miscounted), 'mask')} are counted wrong."
         yield _derived("classes", sentence, miscounted, patient)
+
+
+def _tallies(patient: Patient, report: Report) -> Iterator[Ailment]:
+    """Counts that are kept. Where what they follow from was wrong, that was told, and they go with it."""
+    with patient.db.read() as session:
+        wrong = tallies.wrong(session)
+    if wrong and patient.mend:
+        with patient.db.write() as session:
+            tallies.rebuild(session)
+    if wrong and not {"status", "classes"} & {one.name for one in report.ailments}:
+        sentence = "Samples by status, split, size or class are counted otherwise than the rows say."
+        yield _derived("tallies", sentence, wrong, patient)
 
 
 def _bytes(patient: Patient, report: Report) -> Iterator[Ailment]:

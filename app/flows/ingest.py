@@ -16,7 +16,7 @@ from app.domain.mask import Mask, class_counts, decode_ids, pixel_hash
 from app.domain.status import Status
 from app.flows.progress import Progress, quiet
 from app.flows.report import NothingToImport, Report
-from app.store import blobs, datasets, imports, jobs, rasters, revisions, samples, standing
+from app.store import blobs, datasets, imports, jobs, rasters, revisions, samples, standing, tallies
 from app.store.db import Database
 from app.store.tables import Import, Sample
 
@@ -163,6 +163,7 @@ class _Ingest:
         session.flush()
         pairs = [(item, one) for item, one in zip(taken, rows, strict=True) if item.mask is not None and one]
         self._propose(session, pairs, class_version)
+        tallies.enter(session, [one.id for item, one in zip(taken, rows, strict=True) if one and item.key not in known])
         self.report.overlapped += sum(item.overlapped for item in taken)
         self._count(report_row)
 

@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.domain.errors import NotFound
+from app.store import tallies
 from app.store.tables import Raster, Revision, Sample
 
 
@@ -46,7 +47,13 @@ def by_ids(session: Session, dataset_id: int, ids: Sequence[int]) -> list[Sample
 
 
 def count(session: Session, dataset_id: int) -> int:
-    return session.scalar(select(func.count()).select_from(Sample).where(Sample.dataset_id == dataset_id)) or 0
+    return sum(number for number, _ in tallies.of_dataset(session, dataset_id, "status").values())
+
+
+def marks(session: Session, dataset_id: int, every: int) -> list[int]:
+    """The id of every so-manyth sample, by id, but the last."""
+    ids = session.scalars(select(Sample.id).where(Sample.dataset_id == dataset_id).order_by(Sample.id)).all()
+    return list(ids[every - 1 : -1 : every])
 
 
 def all_grouped(session: Session, dataset_id: int) -> bool:
@@ -102,4 +109,5 @@ def standings(session: Session, dataset_id: int, chunk: int = 2000) -> Iterator[
 def set_splits(session: Session, splits: Mapping[int, str]) -> None:
     """sample -> the split that it keeps from now on."""
     if splits:
+        tallies.move_splits(session, splits)
         session.execute(update(Sample), [{"id": id, "split": split} for id, split in splits.items()])

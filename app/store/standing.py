@@ -8,20 +8,25 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from app.domain.status import Facts, status_of
+from app.store import tallies
 from app.store.tables import CvatFrame, Flag, Raster, Revision, Sample
 
 CHUNK = 500
 
 
 def refresh(session: Session, sample_ids: Sequence[int]) -> int:
-    """Derive the columns of these samples; the number of samples that stood otherwise before."""
+    """Derive the columns of these samples, and let what is counted of them follow; the number of samples that stood
+    otherwise before."""
     session.flush()
     changed = 0
     for start in range(0, len(sample_ids), CHUNK):
-        values = stale(session, sample_ids[start : start + CHUNK])
+        ids = sample_ids[start : start + CHUNK]
+        before = tallies.statuses(session, ids)
+        values = stale(session, ids)
         if values:
             session.execute(update(Sample), [{"id": id, **stands} for id, stands in values.items()])
             _tell_loaded(session, values)
+        tallies.follow(session, ids, before)
         changed += len(values)
     return changed
 

@@ -1,5 +1,6 @@
 """Counts for the overview."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,8 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.sql.elements import ColumnElement
 
 from app.domain.status import Status
-from app.store.tables import ClassPixels, Dataset, Flag, Raster, Revision, Sample
+from app.store import samples, tallies
+from app.store.tables import Dataset, Flag, Sample
 
 
 @dataclass(frozen=True)
@@ -30,15 +32,16 @@ class Share:
 
 def by_status(session: Session, dataset_id: int) -> dict[str, int]:
     """Every status with its number of samples, in the order of precedence; zeros too."""
-    query = select(Sample.status, func.count()).where(Sample.dataset_id == dataset_id).group_by(Sample.status)
-    counts = dict(session.execute(query).all())
-    return {status.value: counts.get(status.value, 0) for status in Status}
+    counts = tallies.of_dataset(session, dataset_id, "status")
+    return {status.value: counts.get(status.value, (0, 0))[0] for status in Status}
 
 
 def everywhere_by_status(session: Session) -> dict[str, int]:
     """As ``by_status``, over all datasets."""
-    counts = dict(session.execute(select(Sample.status, func.count()).group_by(Sample.status)).all())
-    return {status.value: counts.get(status.value, 0) for status in Status}
+    counts: Counter[str] = Counter()
+    for (_, status), number in tallies.totals(session, "status").items():
+        counts[status] += number
+    return {status.value: counts[status.value] for status in Status}
 
 
 def by_check(session: Session, dataset_id: int) -> dict[str, int]:
@@ -56,8 +59,8 @@ def by_check(session: Session, dataset_id: int) -> dict[str, int]:
 
 def by_split(session: Session, dataset_id: int) -> dict[str, int]:
     """Samples by split; those without one under ``none``."""
-    query = select(Sample.split, func.count()).where(Sample.dataset_id == dataset_id).group_by(Sample.split)
-    return dict(sorted((split or "none", count) for split, count in session.execute(query)))
+    counts = tallies.of_dataset(session, dataset_id, "split")
+    return dict(sorted((split or "none", number) for split, (number, _) in counts.items()))
 
 
 def checks(session: Session, dataset_id: int) -> list[str]:
@@ -85,36 +88,25 @@ def _apart(session: Session, column: InstrumentedAttribute[Any], where: ColumnEl
 
 def by_size(session: Session, dataset_id: int) -> list[Size]:
     """The most frequent image size first."""
-    size = (Raster.width, Raster.height, Raster.channels)
-    query = (
-        select(*size, func.count())
-        .join(Sample, Sample.image_id == Raster.id)
-        .where(Sample.dataset_id == dataset_id)
-        .group_by(*size)
-        .order_by(func.count().desc(), *size)
-    )
-    return [Size(*row) for row in session.execute(query)]
+    counts = tallies.of_dataset(session, dataset_id, "size")
+    found = []
+    for name, (number, _) in counts.items():
+        width, height, channels = (int(side) for side in name.split(" x "))
+        found.append(Size(width, height, channels, number))
+    return sorted(found, key=lambda one: (-one.count, one.width, one.height, one.channels))
 
 
 def by_class(session: Session, dataset_id: int) -> list[Share]:
-    query = (
-        select(ClassPixels.class_id, func.sum(ClassPixels.pixels), func.count())
-        .join(Revision, Revision.mask_id == ClassPixels.raster_id)
-        .join(Sample, Sample.current_id == Revision.id)
-        .where(Sample.dataset_id == dataset_id, Sample.excluded.is_(False))
-        .group_by(ClassPixels.class_id)
-        .order_by(ClassPixels.class_id)
-    )
-    # The sum of 64-bit numbers is a decimal to PostgreSQL.
-    return [Share(id, int(pixels), images) for id, pixels, images in session.execute(query)]
+    counts = tallies.of_dataset(session, dataset_id, "class")
+    return sorted((Share(int(id), pixels, images) for id, (images, pixels) in counts.items()), key=lambda s: s.class_id)
+
+
+def labelled(session: Session, dataset_id: int) -> int:
+    """Samples with a mask."""
+    return tallies.of_dataset(session, dataset_id, "labelled").get("", (0, 0))[0]
 
 
 def all_datasets(session: Session) -> list[tuple[Dataset, int, int]]:
     """Every dataset with its number of samples and of samples that have a mask."""
-    query = (
-        select(Dataset, func.count(Sample.id), func.count(Sample.current_id))
-        .join(Sample, Sample.dataset_id == Dataset.id, isouter=True)
-        .group_by(Dataset.id)
-        .order_by(Dataset.name)
-    )
-    return list(session.execute(query))
+    rows = session.scalars(select(Dataset).order_by(Dataset.name))
+    return [(row, samples.count(session, row.id), labelled(session, row.id)) for row in rows]

@@ -68,7 +68,7 @@ def overview(session: Session, row: Dataset) -> Json:
     ]
     return {
         "samples": total,
-        "labelled": _labelled(session, row.id),
+        "labelled": summary.labelled(session, row.id),
         "status": status,
         "flags": checks,
         "classes": classes,
@@ -76,10 +76,6 @@ def overview(session: Session, row: Dataset) -> Json:
         "sizes": sizes,
         "next": next_step(session, row, status),
     }
-
-
-def _labelled(session: Session, dataset_id: int) -> int:
-    return next((labelled for row, _, labelled in summary.all_datasets(session) if row.id == dataset_id), 0)
 
 
 def next_step(session: Session, row: Dataset, status: dict[str, int]) -> Json | None:

@@ -10,6 +10,7 @@ from app.store.tables.predictions import Prediction, Region
 from app.store.tables.review import Batch, Decision, Flag, Group, Score
 from app.store.tables.samples import ClassVersion, Dataset, Revision, Sample
 from app.store.tables.suggestions import Suggesting, Suggestion
+from app.store.tables.tallies import SampleClass, Tally
 from app.store.tables.work import Document, Import, Job, Refusal, Run, Snapshot
 
 __all__ = [
@@ -41,10 +42,12 @@ __all__ = [
     "Revision",
     "Run",
     "Sample",
+    "SampleClass",
     "Score",
     "Snapshot",
     "Suggesting",
     "Suggestion",
+    "Tally",
     "Tile",
     "now",
 ]

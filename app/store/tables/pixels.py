@@ -50,7 +50,6 @@ class ClassPixels(Base):
     """Derived: how many pixels of a class a mask holds."""
 
     __tablename__ = "class_pixels"
-    __table_args__ = (Index("ix_class_pixels_class_id", "class_id", "raster_id"),)
     raster_id: Mapped[int] = mapped_column(ForeignKey("raster.id", ondelete="CASCADE"), primary_key=True)
     class_id: Mapped[int] = mapped_column(primary_key=True)
     pixels: Mapped[int] = mapped_column(BigInteger)
