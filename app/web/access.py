@@ -14,7 +14,7 @@ from app.domain.errors import RemaskError
 from app.settings import Settings
 from app.web import errors, limits
 from app.web.roles import OPEN, SAFE, Role, needed
-from app.web.tokens import NOBODY, Holder, Tokens, load
+from app.web.tokens import NOBODY, Holder, Tokens
 
 COOKIE = "remask_token"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -61,7 +61,7 @@ def check_exposure(settings: Settings) -> Tokens:
             f"Serving on {settings.host} would let everybody on the network in; set REMASK_TOKEN to a long secret, or "
             "REMASK_TOKENS to a file of them, or serve on 127.0.0.1."
         )
-    return load(settings)
+    return Tokens(settings)
 
 
 class Guard:

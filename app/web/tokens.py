@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import logging
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from app.domain.errors import RemaskError
 from app.settings import Settings
 from app.web.roles import Role
 
+log = logging.getLogger(__name__)
 SHORTEST = 16
 _RULE = "each line is a name, a role (viewer, reviewer or admin) and a token, with spaces between"
 
@@ -38,13 +40,31 @@ class _Key:
 
 
 class Tokens:
-    """All tokens in force. False where there is none: then whoever reaches the server may do everything."""
+    """All tokens in force: that of REMASK_TOKEN (an admin's) and those of the file REMASK_TOKENS. False where there is
+    none: then whoever reaches the server may do everything.
 
-    def __init__(self, said: list[tuple[Holder, str]]) -> None:
-        self._keys = [_Key(holder, _hash(token), _hash(cookie_value(token))) for holder, token in said]
+    The file is read again once it has changed, so that whoever is struck out is out with the next request; where it
+    can't be read then, what was read before stays in force and the log says why. Raises BadTokens at first.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stamp = _stamp(settings.tokens)
+        self._known = _keys(settings)
 
     def __bool__(self) -> bool:
         return bool(self._keys)
+
+    @property
+    def _keys(self) -> list[_Key]:
+        stamp = _stamp(self._settings.tokens)
+        if stamp != self._stamp:
+            self._stamp = stamp
+            try:
+                self._known = _keys(self._settings)
+            except BadTokens as error:
+                log.error("%s The tokens that were read before stay in force.", error)
+        return self._known
 
     def by_token(self, token: str) -> Holder | None:
         digest = _hash(token)
@@ -63,14 +83,22 @@ class Tokens:
         return found
 
 
-def load(settings: Settings) -> Tokens:
-    """The tokens of REMASK_TOKEN (an admin's) and of the file REMASK_TOKENS. Raises BadTokens."""
+def _keys(settings: Settings) -> list[_Key]:
     said = [(Holder(None, Role.ADMIN), settings.token)] if settings.token else []
     if settings.tokens is not None:
         said += _read(settings.tokens)
     if len({token for _, token in said}) < len(said):
         raise BadTokens(f"{settings.tokens} gives one token to two people; make another one.")
-    return Tokens(said)
+    return [_Key(holder, _hash(token), _hash(cookie_value(token))) for holder, token in said]
+
+
+def _stamp(path: Path | None) -> tuple[int, ...]:
+    """Changes with the file, even where an editor puts another one in its place."""
+    try:
+        found = path.stat() if path else None
+    except OSError:
+        return ()
+    return (found.st_mtime_ns, found.st_size, found.st_ino, found.st_mode) if found else ()
 
 
 def cookie_value(token: str) -> str:

@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from app.settings import Settings
 from app.web import access
 from app.web.roles import OPEN, SAFE, Role, needed
-from app.web.tokens import BadTokens, load
+from app.web.tokens import BadTokens, Tokens
 from tests.web.conftest import ORIGIN, open_client
 
 A = "/api/v1"
@@ -164,10 +164,20 @@ def test_ten_wrong_tokens_and_no_more(serve: Callable[..., TestClient], tmp_path
     assert client.get(f"{A}/me", headers={"Authorization": f"Bearer {SECRETS[Role.ADMIN]}"}).status_code == 200
 
 
+def test_who_is_struck_out_is_out_with_the_next_request(enter: Enter, tmp_path: Path) -> None:
+    viewer, admin = enter(Role.VIEWER), enter(Role.ADMIN)
+    assert viewer.get(f"{A}/me").status_code == 200
+    token_file(tmp_path, f"Ada admin {SECRETS[Role.ADMIN]}")
+    assert viewer.get(f"{A}/me").status_code == 401
+    assert admin.get(f"{A}/me").json()["name"] == "Ada"
+    token_file(tmp_path, "half a line")
+    assert admin.get(f"{A}/me").status_code == 200, "what was read before stays in force"
+
+
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o666])
 def test_a_token_file_that_others_may_read_is_refused(tmp_path: Path, mode: int) -> None:
     with pytest.raises(BadTokens, match="chmod 600"):
-        load(Settings(tokens=token_file(tmp_path, mode=mode)))
+        Tokens(Settings(tokens=token_file(tmp_path, mode=mode)))
 
 
 @pytest.mark.parametrize(
@@ -182,7 +192,7 @@ def test_a_token_file_that_others_may_read_is_refused(tmp_path: Path, mode: int)
 )
 def test_a_token_file_that_says_nothing_sensible_is_refused(tmp_path: Path, text: str, says: str) -> None:
     with pytest.raises(BadTokens, match=says) as caught:
-        load(Settings(tokens=token_file(tmp_path, text)))
+        Tokens(Settings(tokens=token_file(tmp_path, text)))
     assert "0123456789abcdef" not in str(caught.value)
 
 
