@@ -1,8 +1,9 @@
 """Judges trained models on frozen masks: ``python -m ml.judge SNAPSHOT --models FILE --out DIR``.
 
 FILE is a JSON object of name -> model file. For each name ``DIR/NAME.json`` holds key, group, mean IoU and confusion of
-every labelled test sample of the snapshot, as a run writes them of its own test; those that are there already are kept.
-A model is refused here too where it can't know these classes or channels; whether it saw a sample is for the caller to
+every labelled test sample of the snapshot, as a run writes them of its own test, and ``DIR/NAME.figures.json`` the
+figures over all of them, but for the loss, which says nothing outside of a training; what is there already is kept. A
+model is refused here too where it can't know these classes or channels; whether it saw a sample is for the caller to
 know.
 """
 
@@ -26,8 +27,13 @@ from ml.report import exit_status, to_stdout, write_json
 from ml.snapshot import Snapshot, read
 
 
-def judge(model: Path, snapshot: Snapshot, *, device: str = "auto", threads: int = 0) -> list[dict[str, Any]]:
-    """key, group, mean IoU and confusion of each labelled test sample, in the snapshot's order. Raises Refused."""
+def judge(
+    model: Path, snapshot: Snapshot, *, device: str = "auto", threads: int = 0
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Figures over the labelled test samples; and key, group, mean IoU and confusion of each, in the snapshot's order.
+
+    Raises Refused.
+    """
     rows = [row for row in snapshot.rows if row.split == "test" and row.labelled]
     if not rows:
         raise Refused("There are no labelled test samples to judge by.")
@@ -43,10 +49,11 @@ def judge(model: Path, snapshot: Snapshot, *, device: str = "auto", threads: int
     if pictures.channels != trained.channels:
         raise Refused(f"The model takes {trained.channels} channels, and the pictures have {pictures.channels}.")
     judging = Judge(pictures, trained.scaling, snapshot.targets, Loss(config, None, []), config, world)
-    _, samples = judging.each(network, rows, flips=config.tta)
+    figures, samples = judging.each(network, rows, flips=config.tta)
     leave()
     at = {row.key: position for position, row in enumerate(rows)}
-    return sorted(samples, key=lambda one: at[one["key"]])
+    figures = {name: one for name, one in figures.items() if name != "loss"}
+    return figures, sorted(samples, key=lambda one: at[one["key"]])
 
 
 def judge_all(models: Mapping[str, Path], snapshot: Snapshot, out: Path, *, device: str, threads: int) -> None:
@@ -55,7 +62,9 @@ def judge_all(models: Mapping[str, Path], snapshot: Snapshot, out: Path, *, devi
     for done, (name, model) in enumerate(models.items()):
         path = out / f"{name}.json"
         if not path.exists():
-            write_json(path, judge(model, snapshot, device=device, threads=threads))
+            figures, samples = judge(model, snapshot, device=device, threads=threads)
+            write_json(out / f"{name}.figures.json", figures)
+            write_json(path, samples)
         to_stdout("judged", name=name, done=done + 1, models=len(models))
 
 

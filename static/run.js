@@ -129,9 +129,18 @@ function add(event) {
   run.history = [...run.history.filter((one) => one.epoch !== event.epoch), entry].sort((a, b) => a.epoch - b.epoch);
 }
 
+// The next round of self-training has begun: its curves are drawn in place of those before.
+function turn(round) {
+  if (round === undefined || round === run.round) return;
+  Object.assign(run, { round, history: [], strips: [] });
+  for (const node of $$("[data-shown]")) node.textContent = `round ${round}`;
+  best();
+}
+const where = () => (run.rounds.length ? `Round ${run.round ?? 0} of ${run.rounds.length - 1}: ` : "");
+
 const HEARD = {
   start: (event) => {
-    $("#told").textContent = `Training on ${event.device}, ${number(event.parameters)} parameters.`;
+    $("#told").textContent = `${where()}Training on ${event.device}, ${number(event.parameters)} parameters.`;
     // Epochs that a kill swallowed.
     for (const one of event.history ?? []) if (!run.history.some(({ epoch }) => epoch === one.epoch)) add(one);
     if (run.history.length) curves();
@@ -147,7 +156,7 @@ const HEARD = {
     add(event);
     figures = { ...val, classes: Object.entries(val.classes).map(([name, one]) => ({ name, ...one })) };
     confusion = val.confusion;
-    $("#told").textContent = `Epoch ${epoch + 1} of ${run.total || run.config.epochs}, mean IoU ${val.miou === null ? "not measurable" : percent(val.miou)}.`;
+    $("#told").textContent = `${where()}Epoch ${epoch + 1} of ${(!run.rounds.length && run.total) || run.config.epochs}, mean IoU ${val.miou === null ? "not measurable" : percent(val.miou)}.`;
     curves();
     classes();
     matrix().catch(fail);
@@ -156,7 +165,7 @@ const HEARD = {
     if (bar && run.comparison) [bar.max, bar.value] = [run.config.epochs, epoch + 1]; // the job counts all of the comparison's
     if (event.improved) best();
   },
-  end: () => ($("#told").textContent = "Finished."),
+  end: () => ($("#told").textContent = `${where()}Finished.`),
 };
 
 // The figures of a new best epoch, and its files, as the server shows them.
@@ -166,7 +175,7 @@ async function best() {
   fetching = true;
   try {
     const fresh = await pageOf(location.href);
-    for (const part of ["#best", "#files"]) $(part).replaceWith($(part, fresh));
+    for (const part of ["#best", "#files", "#rounds"]) $(part)?.replaceWith($(part, fresh));
   } catch {
     // The stream goes on when the server is back, and the next best epoch brings them.
   } finally {
@@ -186,12 +195,14 @@ function state(now) {
   }
   if (run.state === "queued") $("#told").textContent = "Waits for its turn.";
   else if (run.message === "freezing") $("#told").textContent = `Freezing the set: ${plural(run.done, "sample")}.`;
+  else if (/: labelling$/.test(run.message)) $("#told").textContent = "Asking the model about samples without a mask.";
 }
 
 function listen() {
   const stream = new EventSource(`/api/v1/runs/${run.id}/stream?after=${run.lines}`);
   stream.addEventListener("told", ({ data: text }) => {
     const event = JSON.parse(text);
+    turn(event.round);
     HEARD[event.event]?.(event);
   });
   stream.addEventListener("state", ({ data: text }) => {

@@ -45,8 +45,9 @@ for (const radio of $$("input[name=preset]", form)) {
 function estimate() {
   const told = Object.fromEntries(["epochs", "model", "width", "versions", "depth"].map((key) => [key, read(field(key))]));
   const pace = near(paces, told);
+  const rounds = form.elements.rounds.valueAsNumber || 0;
   $("#estimate").textContent = pace
-    ? `About ${lasting(pace.seconds * told.epochs)} at most, judging by ${pace.by}; it stops earlier where nothing improves.`
+    ? `About ${lasting(pace.seconds * told.epochs * (1 + rounds))}${rounds ? ", and more for what the rounds add" : " at most"}, judging by ${pace.by}; it stops earlier where nothing improves.`
     : waiting;
 }
 form.addEventListener("input", estimate);
@@ -67,8 +68,10 @@ form.addEventListener("submit", async (event) => {
   button.disabled = true;
   refused.hidden = true;
   try {
-    const { preset: chosen, arm, name } = form.elements;
-    const { run } = await post(`/datasets/${encodeURIComponent(dataset)}/runs`, { preset: chosen.value, arm: arm.value, name: name.value, config: config() });
+    const { preset: chosen, arm, name, rounds, precision } = form.elements;
+    const { run } = await post(`/datasets/${encodeURIComponent(dataset)}/runs`, {
+      preset: chosen.value, arm: arm.value, name: name.value, config: config(), rounds: rounds.valueAsNumber, precision: precision.valueAsNumber,
+    });
     location.href = `/d/${encodeURIComponent(dataset)}/runs/${run}`;
   } catch (error) {
     button.disabled = false;

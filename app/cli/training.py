@@ -1,6 +1,7 @@
 """The commands that train."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
@@ -15,6 +16,8 @@ def train_(
     keys: Annotated[list[str] | None, typer.Option("--set", help="key=value of the trainer's config.")] = None,
     arm: Annotated[str, typer.Option(help="curated, imported, without_excluded, or another of the arms.")] = "curated",
     name: Annotated[str, typer.Option(help="A name for the run.")] = "",
+    rounds: Annotated[int, typer.Option(help="Rounds of self-training on samples without a mask, 0 to 10.")] = 0,
+    precision: Annotated[float, typer.Option(help="Share of the pixels labelled for them to be right.")] = 0.95,
     resume: Annotated[int | None, typer.Option(help="Go on with this run, which failed or was cancelled.")] = None,
     json: Json = False,
 ) -> None:
@@ -29,8 +32,17 @@ def train_(
     if resume is not None:
         run_id, job_id = resume, runs.resume_in(db, dataset, resume).id
     else:
-        told = train.keys_of(keys or ())
-        run = train.request(db, dataset, person(settings.reviewer), preset=preset, keys=told, arm=arm, name=name)
+        run = train.request(
+            db,
+            dataset,
+            person(settings.reviewer),
+            preset=preset,
+            keys=train.keys_of(keys or ()),
+            arm=arm,
+            name=name,
+            rounds=rounds,
+            precision=precision,
+        )
         run_id, job_id = run.id, run.job_id or 0
     with console.progress(json) as progress:
         jobs.see_done(db, settings, job_id, progress)
@@ -38,10 +50,26 @@ def train_(
     if json:
         console.dump({"run": run_id, **result})
         return
+    for one in result.get("rounds", ()):
+        console.say(_round(one))
+    if "sentence" in result:
+        console.say(result["sentence"])
     judged = result.get("test") or result["val"]
     console.say(f"Run {run_id} stopped after its best epoch {result['best_epoch'] + 1}: {result['reason']}.")
     console.say(
         f"Mean IoU without background {_percent(judged['miou'])}, pixel accuracy {_percent(judged['accuracy'])}."
+    )
+
+
+def _round(one: Mapping[str, Any]) -> str:
+    told = f"Round {one['number']}: mean IoU {_percent(one['miou'])} on validation"
+    said = one["pseudo"]
+    if said is None:
+        return f"{told}, learned from people's masks."
+    right = "" if said["precision"] is None else f", {_percent(said['precision'])} of such right on validation"
+    return (
+        f"{told}, learned also from {said['samples']} samples without a mask: "
+        f"{_percent(said['share'])} of the pixels there{right}."
     )
 
 

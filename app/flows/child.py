@@ -26,16 +26,18 @@ class TrainingFailed(Conflict):
     """The trainer stopped with a sentence of its own."""
 
 
-def see_done(arguments: Sequence[str], folder: Path, hear: Hear, processes: int = 1) -> None:
+def see_done(
+    arguments: Sequence[str], folder: Path, hear: Hear, processes: int = 1, stamp: Mapping[str, Any] | None = None
+) -> None:
     """Run ``python -m`` ``arguments`` to its end, alone in ``folder``; ``hear`` gets every line that it says.
 
-    ``processes``: of several, started by ``torchrun``, each takes a device and a share of every batch. Stops the child
-    where ``hear`` raises. Raises TrainingFailed with the child's sentence.
+    ``processes``: of several, started by ``torchrun``, each takes a device and a share of every batch. ``stamp`` goes
+    with every line that is kept. Stops the child where ``hear`` raises. Raises TrainingFailed with its sentence.
     """
     folder.mkdir(parents=True, exist_ok=True)
     several = ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m"] if processes > 1 else []
     with _alone(folder) as lock:
-        _follow([*several, *arguments], folder, lock, hear)
+        _follow([*several, *arguments], folder, lock, hear, stamp or {})
 
 
 def folder_of(home: Path, run_id: int) -> Path:
@@ -51,7 +53,7 @@ def events(home: Path, run_id: int) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1] if line]
 
 
-def _follow(arguments: Sequence[str], folder: Path, lock: int, hear: Hear) -> None:
+def _follow(arguments: Sequence[str], folder: Path, lock: int, hear: Hear, stamp: Mapping[str, Any]) -> None:
     """The child holds ``lock`` too, for as long as it or a child of its own lives."""
     command = [sys.executable, "-m", *arguments]
     with (
@@ -69,7 +71,7 @@ def _follow(arguments: Sequence[str], folder: Path, lock: int, hear: Hear) -> No
                 event = _event(line)
                 if event is None:
                     continue
-                kept.write(json.dumps(event).encode() + b"\n")
+                kept.write(json.dumps({**event, **stamp}).encode() + b"\n")
                 kept.flush()
                 if event["event"] == "error":
                     sentence = event["message"]

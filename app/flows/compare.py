@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 
 from app.domain.actor import Actor
 from app.domain.errors import Conflict, NotFound
-from app.flows import child, train
+from app.flows import child, train, trainer
 from app.flows.judged import verdict
-from app.flows.progress import Progress, quiet
+from app.flows.progress import Progress, part, quiet
 from app.flows.runs import config_of
 from app.flows.snapshot import CantTrain, freeze_together, path_of
 from app.store import comparisons, datasets, jobs, runs
@@ -22,8 +22,6 @@ from ml import snapshot as frozen
 
 SNAPSHOT = "snapshot:"
 MOST_SEEDS = 20
-# Chosen by measurement at the start of the first run; the others take its choice, so that all compute alike.
-MEASURED = ("precision", "layout", "compile")
 
 
 class NotEnded(Conflict):
@@ -123,24 +121,15 @@ def run(db: Database, home: Path, id: int, progress: Progress = quiet) -> dict[s
         if one.result is None:
             where = f"run {done + 1} of {len(mine)}"
             _share_choices(db, home, mine[0], one)
-            train.run(db, home, one.id, _part(progress, done * epochs, epochs, steps, where))
+            train.run(db, home, one.id, part(progress, done * epochs, epochs, steps, where))
     folder = home / "comparisons" / str(id)
     for at, reference in enumerate(references):
         begin = epochs * len(mine) + at * len(mine)
-        _judge(home, folder, reference, mine, comparison.config, _part(progress, begin, len(mine), steps, "judging"))
+        _judge(home, folder, reference, mine, comparison.config, part(progress, begin, len(mine), steps, "judging"))
     result = verdict(db, home, folder, comparison, mine, references)
     with db.write() as session:
         comparisons.find(session, id).result = result
     return result
-
-
-def _part(whole: Progress, begin: int, length: int, steps: int, where: str) -> Progress:
-    """Progress of a part, told as that of the whole."""
-
-    def tell(done: int, total: int, message: str) -> None:
-        whole(begin + (done * length // total if total else 0), steps, f"{where}: {message}" if message else where)
-
-    return tell
 
 
 def _freeze(db: Database, home: Path, comparison: Comparison, progress: Progress) -> Comparison:
@@ -212,7 +201,7 @@ def _share_choices(db: Database, home: Path, first: Run, one: Run) -> None:
         chosen = config_of(home, first)
         with db.write() as session:
             row = runs.find(session, one.id)
-            row.config = {**row.config, **{key: chosen[key] for key in MEASURED}}
+            row.config = {**row.config, **{key: chosen[key] for key in trainer.MEASURED}}
 
 
 def _judge(

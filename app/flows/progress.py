@@ -16,3 +16,12 @@ class Lost(Exception):
 
 def quiet(_done: int, _total: int, _message: str) -> None:
     """Progress that nobody watches."""
+
+
+def part(whole: Progress, begin: int, length: int, steps: int, where: str) -> Progress:
+    """Progress of a part, told as that of the whole: ``length`` of its ``steps``, from ``begin`` on."""
+
+    def tell(done: int, total: int, message: str) -> None:
+        whole(begin + (done * length // total if total else 0), steps, f"{where}: {message}" if message else where)
+
+    return tell

@@ -13,13 +13,14 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.domain.errors import Conflict, NotFound
+from app.flows import rounds
 from app.flows.child import EVENTS, TrainingFailed, folder_of
 from app.flows.progress import Progress, quiet
 from app.store import datasets, jobs, runs
 from app.store.db import Database
 from app.store.tables import Job, Run
 
-FILES = re.compile(r"model\.pt|model\.onnx|config\.json|result\.json|samples/epoch_\d{4,8}_\d{2}\.png")
+FILES = re.compile(r"model\.pt|model\.onnx|config\.json|result\.json|(round_\d{1,2}/)?samples/epoch_\d{4,8}_\d{2}\.png")
 _CURVES = ("loss", "accuracy", "miou", "miou_on_foreground", "miou_all", "dice", "boundary_f")
 PACES = 6  # earlier runs that tell how fast this machine is
 
@@ -60,18 +61,21 @@ class Tail:
 def _without_paths(event: dict[str, Any]) -> dict[str, Any]:
     """Film strips by the name that ``file_of`` knows, and nothing of where they lie."""
     if "strips" in event:
-        event["strips"] = [{"key": one["key"], "file": f"samples/{Path(one['path']).name}"} for one in event["strips"]]
+        where = f"round_{event['round']}/samples" if "round" in event else "samples"
+        event["strips"] = [{"key": one["key"], "file": f"{where}/{Path(one['path']).name}"} for one in event["strips"]]
     event.pop("model", None)
     return event
 
 
 @dataclass(frozen=True)
 class Told:
-    """What a run has said so far. ``epochs``: one a finished epoch; ``strips``: epoch -> film strips."""
+    """What a run has said so far. ``epochs``: one a finished epoch; ``strips``: epoch -> film strips; both of this
+    ``round`` of self-training, where there are several."""
 
     lines: int
     start: Mapping[str, Any] | None
     rate: Mapping[str, Any] | None
+    round: int | None
     warnings: Sequence[str]
     epochs: Sequence[Mapping[str, Any]]
     strips: Mapping[int, Sequence[Mapping[str, str]]]
@@ -84,16 +88,20 @@ def told(home: Path, run_id: int) -> Told:
     """
     tail = Tail.of(home, run_id)
     said = [event for _, event in tail.read() if "fold" not in event]  # the models of folds have no curves
+    result = _json(home, run_id, "result.json", {})
+    number = rounds.shown(said, result)
+    said = [event for event in said if event.get("round") == number]
     last = {event["event"]: event for event in said}
     start = dict(last.get("start", {}))
     epochs = {one["epoch"]: one for one in start.pop("history", ())}
     start.pop("config", None)
     epochs |= {event["epoch"]: event for event in said if event["event"] == "epoch"}
-    epochs |= {event["epoch"]: event for event in _json(home, run_id, "result.json", {}).get("history", ())}
+    epochs |= {event["epoch"]: event for event in result.get("history", ())}
     return Told(
         lines=tail.line,
         start=start or None,
         rate=last.get("rate"),
+        round=number,
         warnings=list(dict.fromkeys(event["message"] for event in said if event["event"] == "warning")),
         epochs=[epochs[epoch] for epoch in sorted(epochs)],
         strips={event["epoch"]: event["strips"] for event in said if event["event"] == "samples"},
@@ -141,7 +149,8 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 def config_of(home: Path, run: Run) -> dict[str, Any]:
     """The config as the trainer resolved it; as it was asked for, before that."""
-    found: dict[str, Any] = _json(home, run.id, "config.json", run.config)
+    told = {key: one for key, one in run.config.items() if key not in rounds.KEYS}
+    found: dict[str, Any] = _json(home, run.id, "config.json", told)
     return found
 
 
@@ -194,7 +203,7 @@ def paces(session: Session, home: Path, dataset_id: int) -> list[dict[str, Any]]
     found: list[dict[str, Any]] = []
     for run in runs.of_dataset(session, dataset_id):
         said = told(home, run.id)
-        if said.epochs:
+        if said.epochs and not said.round:  # later rounds learn from more samples
             config = config_of(home, run)
             shown = {name: config[name] for name in ("model", "width", "depth", "versions")}
             found.append({"run": run.id, "seconds": median(one["seconds"] for one in said.epochs), **shown})

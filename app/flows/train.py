@@ -1,14 +1,14 @@
 """Training: a run is asked for, frozen into a snapshot, and trained by a child process that goes on where it was."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from app.domain.actor import Actor
 from app.domain.checks.duplicate_image import DuplicateImage
-from app.flows import child, inspect
-from app.flows.child import Hear, folder_of
+from app.flows import inspect, selftrain, trainer
+from app.flows import rounds as asked_rounds
+from app.flows.child import folder_of
 from app.flows.progress import Progress, quiet
 from app.flows.snapshot import CantTrain, freeze, path_of
 from app.store import datasets, jobs, runs, samples
@@ -27,14 +27,20 @@ def request(
     keys: Mapping[str, Any] | None = None,
     arm: str = "curated",
     name: str = "",
+    rounds: int = 0,
+    precision: float = asked_rounds.PRECISION,
 ) -> Run:
-    """Ask for a run: its row and the job that trains it, in one transaction. Raises CantTrain for what it is told."""
-    config = config_from(preset, keys or {})
+    """Ask for a run: its row and the job that trains it, in one transaction. Raises CantTrain for what it is told.
+
+    ``rounds`` of self-training follow the first training; ``precision``: how many of the pixels that a model labels for
+    them should be right.
+    """
+    config = config_from(preset, keys or {}).as_json() | asked_rounds.asked(rounds, precision)
     if arm not in ARMS:
         raise CantTrain(f"There is no arm {arm!r}; choose one of {', '.join(ARMS)}.")
     with db.write() as session:
         row = datasets.find(session, dataset)
-        run = Run(dataset_id=row.id, name=name or preset, arm=arm, config=config.as_json(), actor_name=actor.name)
+        run = Run(dataset_id=row.id, name=name or preset, arm=arm, config=config, actor_name=actor.name)
         session.add(run)
         session.flush()
         run.job_id = jobs.request(session, "train", row.id, {"run": run.id}).id
@@ -76,13 +82,13 @@ def run(db: Database, home: Path, run_id: int, progress: Progress = quiet, proce
         row = runs.find(session, run_id)
     with db.write() as session:
         runs.begin(session, run_id)
-    folder = folder_of(home, run_id)
+    folder, frozen = folder_of(home, run_id), path_of(home, snapshot)
     folder.mkdir(parents=True, exist_ok=True)
-    wanted = folder / "wanted.json"
-    wanted.write_text(json.dumps(row.config))
-    arguments = ["ml.train", str(path_of(home, snapshot)), "--out", str(folder), "--config", str(wanted)]
-    child.see_done(arguments, folder, _telling(progress), processes)
-    result: dict[str, Any] = json.loads((folder / "result.json").read_text())
+    if "rounds" in row.config:
+        training = selftrain.prepared(db, folder, row.dataset_id, frozen, row.config, processes)
+        result = selftrain.run(training, progress)
+    else:
+        result = trainer.train(frozen, folder, row.config, folder, progress, processes=processes)
     result = {key: value for key, value in result.items() if key not in ("history", "model")}
     with db.write() as session:
         runs.find(session, run_id).result = result
@@ -107,21 +113,3 @@ def snapshot_of(db: Database, home: Path, run_id: int, progress: Progress = quie
     with db.write() as session:
         runs.find(session, run_id).snapshot_id = snapshot.id
     return snapshot
-
-
-def _telling(progress: Progress) -> Hear:
-    """Tells how far the trainer is from what it says."""
-    epochs = 0
-
-    def hear(event: Mapping[str, Any]) -> None:
-        nonlocal epochs
-        match event["event"]:
-            case "start":
-                epochs = event["config"]["epochs"]
-                progress(event["epoch"], epochs, "training")
-            case "rate":
-                progress(event["epoch"], epochs, f"training, {event['images_per_second']:.0f} images/s")
-            case "epoch":
-                progress(event["epoch"] + 1, epochs, "training")
-
-    return hear

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from app.domain.errors import Conflict
 from app.domain.folds import unseen_by
+from app.flows import rounds
 from app.flows.child import folder_of
 from app.flows.snapshot import path_of
 from app.store import runs, samples
@@ -48,6 +49,10 @@ def models_of(db: Database, home: Path, run: Run) -> Models:
         raise NoModel(f"The model of run {run.id} is gone; train again.")
     if run.kind == "crossval":
         learned = [frozenset(json.loads((place / "splits.json").read_text())) for place in places]
+    elif "best_round" in row.result:
+        # In a round of self-training a model learns from samples without a mask as well.
+        splits = rounds.place(folder, row.result["best_round"]) / "splits.json"
+        learned = [frozenset(json.loads(splits.read_text()))]
     else:
         learned = [frozenset(row.key for row in rows if row.split in ("train", "val"))]
     return Models(paths, learned, {row.key: row.group for row in rows})

@@ -94,6 +94,16 @@ def of_test(session: Session, dataset_id: int) -> Iterator[tuple[Sample, Raster,
         last = chunk[-1][0].id
 
 
+def free(session: Session, dataset_id: int) -> set[str]:
+    """Keys of the samples that a model of the set may be asked about and then learn from: without a mask, not excluded,
+    and no sample of their content group has a mask or is in val, test or held out."""
+    mine = select(Sample).where(Sample.dataset_id == dataset_id).execution_options(yield_per=1000)
+    apart = _groups_apart(session, dataset_id)
+    apart |= {group_of(one) for one in session.scalars(mine.where(Sample.current_id.is_not(None)))}
+    unlabelled = mine.where(Sample.current_id.is_(None), Sample.excluded.is_(False))
+    return {one.key for one in session.scalars(unlabelled) if group_of(one) not in apart}
+
+
 def _groups_apart(session: Session, dataset_id: int) -> frozenset[str]:
     """Content groups that no pseudo-label may come from."""
     kept = select(Sample).where(Sample.dataset_id == dataset_id, Sample.split.in_(("val", "test", HELD_OUT)))

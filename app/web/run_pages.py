@@ -89,6 +89,7 @@ def train(
         options=options,
         groups=by_group,
         like=run_shapes.of_one(session, run) if run else None,
+        rounds=run_shapes.rounds_like(run),
     )
 
 
@@ -130,7 +131,13 @@ def _ids(compare: Sequence[str]) -> list[int]:
 def _differing(found: list[dict[str, Any]]) -> list[tuple[str, list[Any]]]:
     """What the runs were told differently: key, value of each."""
     asked = [
-        {"arm": one["arm"], "snapshot": (one["snapshot"] or {}).get("hash", "")[:10], **one["config"]} for one in found
+        {
+            "arm": one["arm"],
+            "snapshot": (one["snapshot"] or {}).get("hash", "")[:10],
+            "rounds": max(0, len(one["rounds"]) - 1),
+            **one["config"],
+        }
+        for one in found
     ]
     return [
         (key, [one.get(key) for one in asked])

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.flows import crossval, options, runs
+from app.flows import crossval, options, rounds, runs
 from app.store import browse, datasets, jobs, samples
 from app.store import runs as rows
 from app.store.browse import Filter
@@ -95,8 +95,19 @@ def full(session: Session, home: Path, row: Run) -> Json:
         "strips": [{"epoch": epoch, "strips": strips} for epoch, strips in sorted(said.strips.items())],
         "files": runs.files_of(home, row.id),
         "folds": [asdict(one) for one in crossval.folds_of(home, row)] if row.kind == "crossval" else [],
+        "rounds": [asdict(one) for one in rounds.rounds_of(home, row)],
+        "precision": row.config.get("wished"),
+        "round": said.round,
+        "sentence": result.get("sentence"),
         "lines": said.lines,
     }
+
+
+def rounds_like(run: Run | None) -> Json:
+    """Rounds of self-training to ask for, as ``run`` was asked; how many there may be, and from which precision on."""
+    told = run.config if run else {}
+    bounds = {"most": rounds.MOST, "lowest": rounds.LOWEST, "highest": rounds.HIGHEST}
+    return {"count": told.get("rounds", 0), "precision": told.get("wished", rounds.PRECISION), **bounds}
 
 
 def _figures(figures: Mapping[str, Any], roles: Mapping[str, str]) -> Json:

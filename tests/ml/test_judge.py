@@ -24,9 +24,11 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def test_a_model_is_judged_as_its_run_judged_it(trained: tuple[Path, Path]) -> None:
     run, snapshot = trained
     own = {one["key"]: one for one in json.loads((run / "test_samples.json").read_text())}
-    found = judge(run / "model.pt", read(snapshot), device="cpu", threads=1)
+    figures, found = judge(run / "model.pt", read(snapshot), device="cpu", threads=1)
     assert [one["key"] for one in found] == [f"test/00{at}" for at in range(4)]
     assert {one["key"]: one for one in found} == own
+    whole = json.loads((run / "result.json").read_text())["test"]
+    assert figures == {name: one for name, one in whole.items() if name != "loss"}
 
 
 def test_other_masks_give_other_figures_and_models_judged_are_kept(
@@ -41,6 +43,7 @@ def test_other_masks_give_other_figures_and_models_judged_are_kept(
     assert main([*arguments, "--device", "cpu", "--threads", "1"]) == 0
     assert [json.loads(line)["done"] for line in capsys.readouterr().out.splitlines()] == [1, 2]
     assert len(json.loads((tmp_path / "out" / "1.json").read_text())) == 3
+    assert "miou" in json.loads((tmp_path / "out" / "1.figures.json").read_text())
     assert json.loads((tmp_path / "out" / "2.json").read_text()) == []
 
 

@@ -124,6 +124,8 @@ def test_a_run_is_asked_for_and_listed(client: TestClient, folder: Path) -> None
         ({"config": {"augment": ["hflop"]}}, "did you mean 'hflip'"),
         ({"config": []}, "config"),
         ({"name": "a\nb"}, "name"),
+        ({"rounds": 11}, "0 to 10 rounds"),
+        ({"rounds": 1, "precision": 1.0}, "0.5 to 0.999"),
     ],
 )
 def test_what_cannot_be_trained_is_a_sentence(client: TestClient, body: dict[str, Any], sentence: str) -> None:
@@ -330,3 +332,67 @@ def test_pages_that_are_not_there(reader: TestClient, path: str, status: int) ->
 def test_a_run_of_another_set_is_not_shown(client: TestClient, folder: Path) -> None:
     assert client.get("/d/files/runs/1").status_code == 404
     assert client.get("/d/files/train?from=1").status_code == 404
+
+
+def labelled(folder: Path, number: int, **said: Any) -> Path:
+    """The folder of a round that has begun, with what the model before said."""
+    place = folder / f"round_{number}"
+    place.mkdir()
+    (place / "wanted.json").write_text("{}")
+    if said:
+        (place / "pseudo.json").write_text(json.dumps(said))
+    return place
+
+
+PSEUDO = {"pool": 9, "samples": 7, "share": 0.412, "precision": 0.961, "classes": ["class 1", "<b>"]}
+
+
+def test_rounds_of_self_training_are_told_as_they_go(client: TestClient, db: Database) -> None:
+    body = {"config": TINY, "rounds": 2, "precision": 0.9}
+    run = client.post(f"{A}/datasets/mars/runs", json=body).json()["run"]
+    assert [one["state"] for one in client.get(f"{A}/runs/{run}").json()["rounds"]] == ["waiting"] * 3
+    folder = child.folder_of(client.app.state.settings.home, run)  # type: ignore[attr-defined]
+    folder.mkdir(parents=True)
+    (labelled(folder, 0) / "result.json").write_text("{}")
+    place = labelled(folder, 1, **PSEUDO)
+    say(folder, *({**one, "round": 0} for one in (start(), epoch(0, 0.2), epoch(1, 0.4))))
+    say(folder, *({**one, "round": 1} for one in (start(), epoch(0, 0.3), strips(place, 0))))
+    told = client.get(f"{A}/runs/{run}").json()
+    assert [(one["state"], one["miou"]) for one in told["rounds"]] == [
+        ("done", 0.4),
+        ("training", 0.3),
+        ("waiting", None),
+    ]
+    assert told["rounds"][1]["pseudo"] == PSEUDO
+    assert (told["round"], [one["miou"] for one in told["history"]], told["val"]["miou"]) == (1, [0.3], 0.3)
+    assert (told["precision"], "rounds" in told["config"], "wished" in told["config"]) == (0.9, False, False)
+    strip = told["strips"][0]["strips"][0]["file"]
+    assert client.get(f"{A}/runs/{run}/files/{strip}").headers["content-type"] == "image/png"
+    # As its job ends it: round 0 was the better one.
+    rounds = [
+        {"number": 0, "miou": 0.4, "test": 0.35, "pseudo": None},
+        {"number": 1, "miou": 0.3, "test": None, "pseudo": PSEUDO},
+    ]
+    result = {"reason": "all epochs", "best_epoch": 1, "seconds": 9.5, "val": figures(0.4), "test": figures(0.35)}
+    result |= {"rounds": rounds, "best_round": 0, "sentence": "No round did better."}
+    (folder / "result.json").write_text(json.dumps({**result, "history": [epoch(0, 0.2), epoch(1, 0.4)]}))
+    with db.write() as session:
+        row = rows.find(session, run)
+        row.result = result
+        jobs.finish(session, row.job_id or 0, "done")
+    told = client.get(f"{A}/runs/{run}").json()
+    assert [(one["state"], one["kept"]) for one in told["rounds"]] == [
+        ("done", True),
+        ("done", False),
+        ("left out", False),
+    ]
+    assert (told["round"], [one["miou"] for one in told["history"]]) == (0, [0.2, 0.4])
+    page = client.get(f"/d/mars/runs/{run}").text
+    assert "No round did better." in page
+    assert "41.2 %" in page and "class 1, &lt;b&gt;" in page
+    form = client.get(f"/d/mars/train?from={run}").text
+    assert re.search(r'name="rounds" value="2" min="0" max="10"', form)
+    assert re.search(r'name="precision" value="0.9"', form)
+    other = client.post(f"{A}/datasets/mars/runs", json={"config": TINY}).json()["run"]
+    compared = client.get(f"/d/mars/runs?compare={run},{other}").text
+    assert re.search(r"<td>rounds</td>\s*<td[^>]*>2</td>\s*<td[^>]*>0</td>", compared)

@@ -9,6 +9,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, Field
 
 from app.flows import estimate, runs, train
+from app.flows.rounds import PRECISION
 from app.store import datasets
 from app.store import runs as rows
 from app.store.tables import Run
@@ -28,6 +29,8 @@ class RunIn(BaseModel):
     arm: str = Field("curated", max_length=40, description="Which samples with which masks.", examples=["curated"])
     name: str = Field("", max_length=120, description="None: the preset's.", pattern=r"^[^\x00-\x1f\x7f]*$")
     config: dict[str, Any] = Field({}, description="Keys as in training-options; the rest keep their defaults.")
+    rounds: int = Field(0, description="Rounds of self-training after the first training, 0 to 10.")
+    precision: float = Field(PRECISION, description="Share of the pixels that a model labels for them to be right.")
 
 
 class RunStarted(Started):
@@ -102,6 +105,27 @@ class WorstSample(BaseModel):
     sample: SampleRow
 
 
+class Pseudo(BaseModel):
+    """What the model of the round before said of samples without a mask."""
+
+    pool: int = Field(description="Samples that it was asked about.")
+    samples: int = Field(description="Those that it labelled.")
+    share: float = Field(description="Of all pixels of the pool, how many it was believed in.")
+    precision: float | None = Field(description="Of such pixels of validation, how many are right.")
+    classes: list[str] = Field(description="Those that it was believed in.")
+
+
+class RoundOut(BaseModel):
+    """One round of self-training; round 0 learns from people's masks alone."""
+
+    number: int
+    state: Literal["waiting", "labelling", "training", "done", "left out"]
+    miou: float | None = Field(description="Mean IoU on validation, of its best epoch so far.")
+    test: float | None = Field(description="Mean IoU on test: of round 0 and of the one that is kept, at the end.")
+    pseudo: Pseudo | None
+    kept: bool
+
+
 class RunFull(RunShort):
     """A run with all that is known of it so far."""
 
@@ -121,6 +145,10 @@ class RunFull(RunShort):
     strips: list[dict[str, Any]] = Field(description="Film strips by epoch: image, given, predicted.")
     files: list[str]
     folds: list[dict[str, Any]] = Field(description="Of a cross-validation: fold, state, epochs, miou of each model.")
+    rounds: list[RoundOut] = Field(description="Of self-training; empty for a run without.")
+    precision: float | None = Field(description="That was asked for with the rounds.")
+    round: int | None = Field(description="The round that history, val and strips are of.")
+    sentence: str | None = Field(description="What came of the rounds.")
     lines: int = Field(description="Lines of the trainer so far: the `after` to follow from.")
 
 
@@ -182,7 +210,17 @@ def start_estimate(db: Db, dataset: DatasetName) -> Started:
 @router.post("/datasets/{dataset}/runs", status_code=status.HTTP_202_ACCEPTED)
 def start_run(db: Db, dataset: DatasetName, body: RunIn, actor: Reviewer) -> RunStarted:
     """Freeze the set and train on it, in the background. One training at a time; further ones wait."""
-    run = train.request(db, dataset, actor, preset=body.preset, keys=body.config, arm=body.arm, name=body.name.strip())
+    run = train.request(
+        db,
+        dataset,
+        actor,
+        preset=body.preset,
+        keys=body.config,
+        arm=body.arm,
+        name=body.name.strip(),
+        rounds=body.rounds,
+        precision=body.precision,
+    )
     return RunStarted(run=run.id, job=run.job_id or 0)
 
 
@@ -269,7 +307,7 @@ def start_onnx(db: Db, settings: Config, run: Id) -> Started:
     },
 )
 def run_file(settings: Config, run: Annotated[int, Depends(_there)], name: str) -> FileResponse:
-    """model.pt, model.onnx, config.json, result.json, or a film strip samples/*.png."""
+    """model.pt, model.onnx, config.json, result.json, or a film strip: samples/*.png, or round_*/samples/*.png."""
     path = runs.file_of(settings.home, run, name)
     media_type = _SHOWN.get(path.suffix, "application/octet-stream")
     if path.suffix == ".png":
