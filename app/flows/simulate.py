@@ -19,7 +19,7 @@ from app.flows.progress import Progress, quiet
 from app.flows.review import Selection
 from app.flows.simulation_data import NAME, ORACLE, Wanted
 from app.flows.snapshot import CantTrain, path_of
-from app.store import audit, browse, datasets, rasters, runs, samples
+from app.store import audit, browse, comparisons, datasets, rasters, runs, samples
 from app.store.browse import Filter
 from app.store.db import Database, open_database
 from app.store.decisions import Wish
@@ -110,6 +110,7 @@ def run(out: Path, plan: Plan, progress: Progress = quiet) -> dict[str, Any]:
             "early": asdict(shown) if shown else None,
             "left": curves[name],
             **looked,
+            "iou_per_100": _per_100(looked["iou"], budget),
         }
     _write(out / "results.json", json.dumps(results, indent=1) + "\n")
     _write(out / "plot.svg", drawing("Wrong pixels left by number of reviews", curves, budget))
@@ -212,7 +213,7 @@ def _reviewed(
         told = outlook.as_json()["bad"] if outlook and not plan.retrain else None
         looked: dict[str, Any] = {"remaining": told, "iou": None}
         if plan.retrain and any(one.wrong for one in chosen):
-            looked["iou"] = _trained(db, copy, plan, progress)
+            looked["iou"] = _trained(db, out, copy, plan, progress)
     finally:
         db.close()
     _write(note, json.dumps(looked, indent=1) + "\n")
@@ -228,15 +229,37 @@ def _review(db: Database, home: Path, one: Judged) -> None:
         review.decide(db, NAME, Selection(ids=[sample.id]), Wish("keep"), ORACLE)
 
 
-def _trained(db: Database, home: Path, plan: Plan, progress: Progress) -> dict[str, Any] | None:
+def _trained(db: Database, out: Path, home: Path, plan: Plan, progress: Progress) -> dict[str, Any] | None:
     """Mean IoU on right test masks by what was given and by what the reviews made of it, and what lies between."""
     asked = compare.request(db, NAME, ORACLE, seeds=plan.retrain, keys=plan.config)
+    _take_given(out, home, asked.id)
     try:
         result = compare.run(db, home, asked.id, progress)
     except CantTrain:
         return None
     overall: dict[str, Any] = result["readings"][0]["overall"]
     return overall
+
+
+def _take_given(out: Path, home: Path, comparison: int) -> None:
+    """Take the networks of the masks as given from an order that has trained them. All copies begin alike, so
+    comparison and runs bear the same numbers in each; the trainer takes them only for the same snapshot and config."""
+    for name in ORDERS:
+        if (out / f"{name}.json").exists() and (out / name / "runs").exists():
+            db = open_database(out / name / "remask.sqlite")
+            try:
+                with db.read() as session:
+                    ids = [one.id for one in comparisons.runs_of(session, comparison) if one.side == "before"]
+            finally:
+                db.close()
+            for id in ids:
+                shutil.copytree(out / name / "runs" / str(id), home / "runs" / str(id))
+            return
+
+
+def _per_100(iou: dict[str, Any] | None, budget: int) -> float | None:
+    """Mean IoU that 100 reviews would gain at the rate of the first ``budget``."""
+    return None if iou is None or iou["difference"] is None else 100 * iou["difference"] / budget
 
 
 def _write(path: Path, text: str) -> None:

@@ -166,6 +166,17 @@ def test_real_corrections_are_reviewed(tmp_path: Path) -> None:
 
 @pytest.mark.long
 def test_networks_are_trained_before_and_after(tmp_path: Path) -> None:
-    plan = Plan(Wanted(None, None, 40, 0.5, 0), 8, ("random",), folds=2, retrain=1, keys=TINY)
-    iou = simulate.run(tmp_path / "out", plan)["orders"]["random"]["iou"]
-    assert iou["low"] <= iou["difference"] <= iou["high"]
+    plan = Plan(Wanted(None, None, 40, 0.5, 0), 8, ("ours", "random"), folds=2, retrain=1, keys=TINY)
+    orders = simulate.run(tmp_path / "out", plan)["orders"]
+    for one in orders.values():
+        assert one["iou"]["low"] <= one["iou"]["difference"] <= one["iou"]["high"]
+        assert one["iou_per_100"] == pytest.approx(one["iou"]["difference"] * 100 / 8)
+    # Before the reviews both orders had the same networks, which were trained once.
+    assert orders["ours"]["iou"]["before"] == orders["random"]["iou"]["before"]
+    times = [
+        sorted(
+            (one.parent.name, one.stat().st_mtime_ns) for one in (tmp_path / "out" / name / "runs").rglob("model.pt")
+        )
+        for name in orders
+    ]
+    assert len(set(times[0]) & set(times[1])) == 1
