@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from app.domain.actor import person
 from app.flows import child, demo, train
@@ -183,4 +183,18 @@ def test_runs_side_by_side_and_what_every_page_owes(site: Site, browser: Browser
     page.get_by_role("button", name="Start training").click()
     expect(page.get_by_label("depth", exact=True)).to_be_visible()
     expect(page).to_have_url(re.compile("/train"))
+    page.get_by_label("depth", exact=True).fill("1")
+    page.get_by_label("Rounds of self-training").fill("2")
+    expect(page.locator("#estimate")).to_have_text(re.compile("more for what the rounds add"))
+    page.get_by_label("Precision for those").fill("0.9")
+    sent: list[dict[str, object]] = []
+
+    def take(route: Route) -> None:
+        sent.append(route.request.post_data_json)
+        route.fulfill(status=202, json={"run": first, "job": 1})
+
+    page.route("**/api/v1/datasets/demo/runs", take)
+    page.get_by_role("button", name="Start training").click()
+    expect(page).to_have_url(re.compile(f"/runs/{first}$"))
+    assert [(one["rounds"], one["precision"]) for one in sent] == [(2, 0.9)]
     page.context.close()
