@@ -1,10 +1,11 @@
-"""Out-of-sample probabilities of every sample: ``python -m ml.crossval SNAPSHOT --out DIR [--folds 5] [--jobs N]``.
+"""Out-of-sample probabilities of every sample: ``python -m ml.crossval SNAPSHOT --out DIR [--folds 5]``.
 
 The content groups are dealt into K folds. Each of K models learns from the people's labels in train and val outside its
 fold, stops by a few groups of those, and predicts its fold; so no score comes from a model that saw the sample or a
 relative of it, to learn or to stop. Samples in test and without a mask are dealt too, and only predicted. Models are
-trained side by side as child processes of one thread each (on a GPU one after the other). Started again, finished folds
-are kept and others go on from their checkpoints. Writes DIR/predictions (see ``ml.predictions``) with each row's fold.
+trained side by side as child processes of one thread each (on a GPU one after the other); with ``--only FOLD`` just
+that one, so that other machines do others. Started again, finished folds are kept and others go on from their
+checkpoints. Writes DIR/predictions (see ``ml.predictions``) with each row's fold.
 """
 
 import argparse
@@ -56,9 +57,19 @@ class CrossValidation:
     """K runs in the folders ``fold_0`` ... of ``folder``, and the processes that are at work on them."""
 
     def __init__(
-        self, path: Path, folder: Path, config: Config, folds: int, jobs: int, *, labelled: bool = False
+        self,
+        path: Path,
+        folder: Path,
+        config: Config,
+        folds: int,
+        jobs: int,
+        *,
+        labelled: bool = False,
+        only: int | None = None,
     ) -> None:
-        self.path, self.folder, self.config, self.folds, self.jobs = path, folder, config, folds, jobs
+        self.path, self.folder, self.config, self.jobs = path, folder, config, jobs
+        self.folds = range(folds) if only is None else [only]
+        self._whole = only is None
         snapshot = read(path)
         verify(snapshot, ignore_background=config.ignore_background)
         self.fold_of, splits = plan(snapshot, folds, config.seed)
@@ -71,8 +82,9 @@ class CrossValidation:
         stored = folder / "plan.json"
         if stored.exists() and json.loads(stored.read_text())["identity"] != identity:
             raise Refused(f"{folder} holds another cross-validation; give another --out.")
-        write_json(stored, {"identity": identity, "fold_of": self.fold_of})
-        for fold in range(folds):
+        if self._whole:  # those who do one fold each would write it at once
+            write_json(stored, {"identity": identity, "fold_of": self.fold_of})
+        for fold in self.folds:
             place = self._place(fold)
             place.mkdir(exist_ok=True)
             write_json(place / "config_wanted.json", config.as_json())
@@ -82,10 +94,13 @@ class CrossValidation:
         self._children: set[subprocess.Popen[str]] = set()
 
     def run(self) -> Path | None:
-        """Trains and predicts what is missing, and joins it; returns the file, or None where it was cancelled."""
-        to_stdout("start", folds=self.folds, jobs=self.jobs, samples=len(self.fold_of), config=self.config.as_json())
+        """Trains and predicts what is missing, and joins it where that is all; returns the file, or the folder of the
+        one fold; None where it was cancelled."""
+        to_stdout(
+            "start", folds=len(self.folds), jobs=self.jobs, samples=len(self.fold_of), config=self.config.as_json()
+        )
         with ThreadPoolExecutor(self.jobs) as pool:
-            waiting: set[Future[None]] = {pool.submit(self._fold, fold) for fold in range(self.folds)}
+            waiting: set[Future[None]] = {pool.submit(self._fold, fold) for fold in self.folds}
             while waiting:
                 done, waiting = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
                 if (self.folder / "cancel").exists():
@@ -96,8 +111,10 @@ class CrossValidation:
                     raise failed
         if self.cancelled:
             return None
+        if not self._whole:
+            return self._place(self.folds[0])
         out = self.folder / "predictions"
-        parts = [self._place(fold) / "predictions" for fold in range(self.folds)]
+        parts = [self._place(fold) / "predictions" for fold in self.folds]
         hash = join(out, parts, self.meta)
         to_stdout("end", predictions=str(out), hash=hash, samples=len(self.fold_of))
         return out
@@ -177,6 +194,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="folder of the folds; resumed where there are some")
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--jobs", type=int, default=0, help="models side by side; 0: one for each core, one on a GPU")
+    parser.add_argument("--only", type=int, metavar="FOLD", help="this fold alone, and nothing joined")
     parser.add_argument("--labelled", action="store_true", help="predict only samples that have a mask")
     configs.add_arguments(parser)
     given = parser.parse_args(arguments)
@@ -186,10 +204,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         config = configs.from_arguments(given)
         on_cpu = pick_device(config.device) == "cpu"
+        if given.only is not None and not 0 <= given.only < given.folds:
+            raise Refused(f"There is no fold {given.only} of {given.folds}; they are counted from 0.")
         jobs = given.jobs or min(given.folds, (os.cpu_count() or 1) if on_cpu else 1)
         if on_cpu and jobs > 1 and not config.threads:
             config = configs.resolve(config, threads=1)
-        run = CrossValidation(given.snapshot, given.out, config, given.folds, jobs, labelled=given.labelled)
+        run = CrossValidation(
+            given.snapshot, given.out, config, given.folds, jobs, labelled=given.labelled, only=given.only
+        )
         for one in (signal.SIGTERM, signal.SIGINT):
             signal.signal(one, lambda *_: run.cancel())
         return 0 if run.run() else 4

@@ -24,6 +24,9 @@ BOTH = (
     "web/test_decisions",
     "web/test_docs",
     "web/test_editing",
+    "web/test_fuzz",
+    "web/test_health",
+    "web/test_roles",
     "web/test_together",
 )
 TRAIN = ("test_train", "test_compare", "test_crossval", "test_experiments", "test_judged", "test_suggest")

@@ -31,9 +31,8 @@ from app.jobs import running
 from app.store import postgresql
 from app.store import jobs
 running.BEAT_SECONDS, jobs.LOST_AFTER, postgresql._SILENCE = 0.5, timedelta(seconds=3), "3s"
-from app.__main__ import main
-main()
 """
+WORK = "from app.__main__ import main; main()"
 
 
 @pytest.fixture
@@ -49,11 +48,14 @@ def db(settings: Settings) -> Iterator[Database]:
 
 
 @contextmanager
-def worker(settings: Settings, name: str = "one") -> Iterator["subprocess.Popen[bytes]"]:
+def worker(settings: Settings, name: str = "one", first: str = "") -> Iterator["subprocess.Popen[bytes]"]:
+    """A worker's process; ``first``: lines that it runs before it begins."""
     env = os.environ | {"REMASK_HOME": str(settings.home), "REMASK_WORKER": name}
     if settings.database_url is not None:
         env["REMASK_DATABASE_URL"] = settings.database_url
-    process = subprocess.Popen([sys.executable, "-c", IMPATIENT, "worker"], env=env, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, "-c", IMPATIENT + first + WORK, "worker"], env=env, stderr=subprocess.PIPE
+    )
     try:
         yield process
     finally:

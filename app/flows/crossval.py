@@ -3,7 +3,8 @@
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,17 +14,21 @@ from sqlalchemy.orm import Session
 from app.domain.actor import Actor
 from app.domain.status import Status
 from app.flows import child, options
-from app.flows.child import Hear, folder_of
+from app.flows.child import EVENTS, Hear, folder_of
 from app.flows.imprecise import judge
 from app.flows.progress import Progress, quiet
+from app.flows.runs import Tail
+from app.flows.share import Share
 from app.flows.snapshot import CantTrain, path_of
 from app.flows.train import snapshot_of
 from app.store import datasets, jobs, runs, summary
 from app.store.db import Database
-from app.store.tables import Dataset, Run
+from app.store.parts import Wanted
+from app.store.tables import Dataset, Run, Snapshot
 from ml import config as configs
 
 FOLDS, FEWEST, MOST = 5, 2, 20
+WANTED = "wanted.json"  # the config that the trainers are given
 # Few epochs do: predictions have to be good enough to tell a mask by, not to win. So many pictures are learned from.
 _SEEN, _SHORT, _LONG = 8000, 8, 40
 # Measured on cores without a GPU: megapixels learned a second at width 16; seconds that the detector takes for one.
@@ -128,8 +133,11 @@ def suited(count: int) -> dict[str, Any]:
     return {"class_balance": "sqrt", "epochs": epochs, "samples": 0}
 
 
-def run(db: Database, home: Path, run_id: int, progress: Progress = quiet) -> dict[str, Any]:
+def run(
+    db: Database, home: Path, run_id: int, progress: Progress = quiet, share: Share | None = None
+) -> dict[str, Any]:
     """Train and predict fold by fold, then judge every labelled mask by the predictions, and write the result down.
+    With ``share`` other workers take folds, too.
 
     Started again, it goes on: finished folds are kept, others go on from their checkpoints. Raises TrainingFailed with
     the trainer's sentence, CantTrain where the set can't be frozen, SawIt where a model saw what it would judge.
@@ -139,22 +147,43 @@ def run(db: Database, home: Path, run_id: int, progress: Progress = quiet) -> di
     with db.read() as session:
         config = dict(runs.find(session, run_id).config)
     folds = config.pop("folds")
+    if share is not None:
+        config["threads"] = config["threads"] or 1  # a model is the same whoever trains it
     folder = folder_of(home, run_id)
     folder.mkdir(parents=True, exist_ok=True)
-    wanted = folder / "wanted.json"
-    wanted.write_text(json.dumps(config))
-    arguments = ["ml.crossval", str(path_of(home, snapshot)), "--out", str(folder), "--config", str(wanted)]
-    arguments += ["--folds", str(folds), "--labelled"]
-    child.see_done(arguments, folder, _telling(folds, config["epochs"], progress))
+    (folder / WANTED).write_text(json.dumps(config))
+    if share is not None:
+        gather = _gathering(folder, folds, progress)
+        wanted = [Wanted("fold", {"run": run_id, "fold": fold}, config["epochs"]) for fold in range(folds)]
+        share(wanted, gather, f"training {folds} models", side_by_side=True)
+        gather(folds * config["epochs"], folds * config["epochs"], "joining predictions")
+    telling = _telling(range(folds), config["epochs"], progress, f"training {folds} models")
+    child.see_done(_arguments(home, run_id, snapshot, folds), folder, telling)
     result = judge(db, home, run_id, snapshot, begin, progress)
     for part in folder.glob("fold_*/predictions"):  # they lie in the joined file
         part.unlink()
     return result
 
 
-def _telling(folds: int, epochs: int, progress: Progress) -> Hear:
+def run_fold(db: Database, home: Path, run_id: int, fold: int, progress: Progress = quiet) -> None:
+    """A part of ``run``: the model of one fold, and what it predicts. Raises TrainingFailed."""
+    with db.read() as session:
+        row = runs.find(session, run_id)
+        snapshot = runs.find_snapshot(session, row.snapshot_id or 0)
+    arguments = [*_arguments(home, run_id, snapshot, row.config["folds"]), "--only", str(fold)]
+    telling = _telling([fold], row.config["epochs"], progress, f"training model {fold + 1}")
+    child.see_done(arguments, folder_of(home, run_id) / f"fold_{fold}", telling)
+
+
+def _arguments(home: Path, run_id: int, snapshot: Snapshot, folds: int) -> list[str]:
+    folder = folder_of(home, run_id)
+    arguments = ["ml.crossval", str(path_of(home, snapshot)), "--out", str(folder), "--config", str(folder / WANTED)]
+    return [*arguments, "--folds", str(folds), "--labelled"]
+
+
+def _telling(folds: Sequence[int], epochs: int, progress: Progress, message: str) -> Hear:
     """Tells how far the models are together, in epochs."""
-    done = dict.fromkeys(range(folds), 0)
+    done = dict.fromkeys(folds, 0)
 
     def hear(event: Mapping[str, Any]) -> None:
         match event["event"]:
@@ -164,6 +193,25 @@ def _telling(folds: int, epochs: int, progress: Progress) -> Hear:
                 done[event["fold"]] = event["epoch"] + 1
             case "fold_end" | "fold":
                 done[event["fold"]] = epochs
-        progress(sum(done.values()), folds * epochs, f"training {folds} models")
+        progress(sum(done.values()), len(folds) * epochs, message)
 
     return hear
+
+
+def _gathering(folder: Path, folds: int, progress: Progress) -> Progress:
+    """``progress`` that also brings to the run's lines what the folds' trainers have said in folders of their own."""
+    lines = (folder / EVENTS).read_bytes().splitlines() if (folder / EVENTS).exists() else []
+    said = Counter(json.loads(line).get("fold") for line in lines)
+    tails = [Tail(folder / f"fold_{fold}" / EVENTS) for fold in range(folds)]
+    left = [said[fold] for fold in range(folds)]  # of those that were brought before a kill
+
+    def tell(done: int, total: int, message: str) -> None:
+        for fold, tail in enumerate(tails):
+            told = [event for _, event in tail.read() if event.get("fold") == fold]
+            new, left[fold] = told[left[fold] :], max(0, left[fold] - len(told))
+            if new:
+                with (folder / EVENTS).open("ab") as kept:
+                    kept.writelines(json.dumps(event).encode() + b"\n" for event in new)
+        progress(done, total, message)
+
+    return tell

@@ -12,9 +12,10 @@ import threading
 from dbos import DBOS, SetWorkflowID
 
 from app import logs
-from app.jobs.kinds import FLOWS, LONG
+from app.jobs.kinds import BESIDE, FLOWS, LONG
 from app.jobs.running import run
 from app.jobs.schedule import asker
+from app.jobs.sharing import places_for_models
 from app.settings import Settings
 from app.store import engines, jobs, workers
 from app.store.db import Database
@@ -22,7 +23,8 @@ from app.store.faults import is_away, is_locked
 
 log = logging.getLogger(__name__)
 SWEEP_SECONDS = 0.25
-# One job of each lane at a time: a check never waits for a training, nor does a training share its device.
+# One job of each lane at a time, models of folds apart: a check never waits for a training, nor does a training share
+# its device.
 LANES = (frozenset(LONG), frozenset(FLOWS) - frozenset(LONG))
 
 
@@ -58,7 +60,7 @@ def work(db: Database, settings: Settings, name: str, stop: threading.Event) -> 
     def sweep() -> None:
         for lane in LANES:
             with db.read() as session:
-                job_id = jobs.next_for(session, name, lane)
+                job_id = jobs.next_for(session, name, lane, BESIDE, places_for_models(settings.home))
             if job_id is None:
                 continue
             owner = jobs.new_owner(name)

@@ -1,6 +1,7 @@
 """The kinds of jobs, and which flow each runs. Every flow can be run twice: a job of a killed worker starts again."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
@@ -24,6 +25,7 @@ from app.flows import (
     train,
 )
 from app.flows.progress import Cancelled, Progress
+from app.flows.share import Share
 from app.settings import Settings
 from app.store.db import Database
 
@@ -57,9 +59,21 @@ def _forget_upload(path: Path, args: Result) -> None:
         rmtree(path if path.is_dir() else path.parent, ignore_errors=True)
 
 
-def run_check(db: Database, _settings: Settings, dataset: str | None, args: Result, progress: Progress) -> Result:
-    results = inspect.run(db, dataset or "", args.get("only", ()), progress)
-    return {"checks": [{"check": one.check, "flagged": one.flagged, "seconds": one.seconds} for one in results]}
+def run_check(
+    db: Database,
+    _settings: Settings,
+    dataset: str | None,
+    args: Result,
+    progress: Progress,
+    share: Share | None = None,
+) -> Result:
+    results = inspect.run(db, dataset or "", args.get("only", ()), progress, share)
+    return {"checks": [asdict(one) for one in results]}
+
+
+def run_look(db: Database, _settings: Settings, dataset: str | None, args: Result, progress: Progress) -> Result:
+    span = inspect.Span(args["after"], args["until"], args["count"])
+    return inspect.look(db, dataset or "", args["only"], span, progress)
 
 
 def run_export(db: Database, settings: Settings, dataset: str | None, args: Result, progress: Progress) -> Result:
@@ -84,9 +98,21 @@ def run_compare(db: Database, settings: Settings, _dataset: str | None, args: Re
     return {"comparison": args["comparison"], "sentence": result["sentence"]}
 
 
-def run_crossval(db: Database, settings: Settings, _dataset: str | None, args: Result, progress: Progress) -> Result:
-    result = crossval.run(db, settings.home, args["run"], progress)
+def run_crossval(
+    db: Database,
+    settings: Settings,
+    _dataset: str | None,
+    args: Result,
+    progress: Progress,
+    share: Share | None = None,
+) -> Result:
+    result = crossval.run(db, settings.home, args["run"], progress, share)
     return {"run": args["run"], "flagged": result["flagged"]}
+
+
+def run_fold(db: Database, settings: Settings, _dataset: str | None, args: Result, progress: Progress) -> Result:
+    crossval.run_fold(db, settings.home, args["run"], args["fold"], progress)
+    return {"fold": args["fold"]}
 
 
 def run_suggest(db: Database, settings: Settings, _dataset: str | None, args: Result, progress: Progress) -> Result:
@@ -121,13 +147,15 @@ def run_cvat_read(db: Database, _settings: Settings, _dataset: str | None, args:
     return facts
 
 
-FLOWS: dict[str, Callable[[Database, Settings, str | None, Result, Progress], Result]] = {
+FLOWS: dict[str, Callable[..., Result]] = {
     "import": run_import,
     "check": run_check,
+    "look": run_look,
     "export": run_export,
     "demo": run_demo,
     "train": run_train,
     "crossval": run_crossval,
+    "fold": run_fold,
     "compare": run_compare,
     "suggest": run_suggest,
     "estimate": run_estimate,
@@ -136,5 +164,9 @@ FLOWS: dict[str, Callable[[Database, Settings, str | None, Result, Progress], Re
     "cvat_pull": run_cvat_pull,
     "cvat_read": run_cvat_read,
 }
+# Workers of one PostgreSQL share these, see ``sharing``.
+SHARED = ("check", "crossval")
 # Trainings wait for each other, not for them the quick jobs.
-LONG = ("compare", "crossval", "suggest", "train")
+LONG = ("compare", "crossval", "fold", "suggest", "train")
+# Of these a worker does several at once, one on each core: programs of one thread.
+BESIDE = ("fold",)

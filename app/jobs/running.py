@@ -5,13 +5,15 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 from sqlalchemy.orm import Session
 
 from app import logs
 from app.domain.errors import RemaskError
 from app.flows.progress import Cancelled, Lost, Progress
-from app.jobs.kinds import FLOWS, Result
+from app.jobs.kinds import FLOWS, SHARED, Result
+from app.jobs.sharing import Sharing
 from app.settings import Settings
 from app.store import datasets, jobs
 from app.store.db import Database
@@ -77,8 +79,16 @@ def run(db: Database, settings: Settings, job_id: int, owner: str, watch: Progre
                     watch(done, total, message)
 
             held = db.guarded(insist)
-            state, result, error = _outcome(lambda: FLOWS[job.kind](held, settings, dataset, job.args, progress))
-        _write_end(db, lambda session: jobs.finish(session, job_id, state, result, error, owner))
+            flow = partial(FLOWS[job.kind], held, settings, dataset, job.args, progress)
+            if job.kind in SHARED and job.parent_id is None and db.path is None:  # a file has one worker
+                flow = partial(flow, share=Sharing(db, held, settings, job_id, owner, run))
+            state, result, error = _outcome(flow)
+
+        def end(session: Session) -> None:
+            if jobs.finish(session, job_id, state, result, error, owner):
+                jobs.end_parts(session, job_id)
+
+        _write_end(db, end)
         log.info("job %s %s", job.kind, state)
     except Lost:
         log.warning("job %d has gone to another worker; this one leaves it", job_id)
@@ -89,7 +99,7 @@ def run(db: Database, settings: Settings, job_id: int, owner: str, watch: Progre
     logs.JOB.set(None)
 
 
-def _write_end(db: Database, write: Callable[[Session], bool]) -> None:
+def _write_end(db: Database, write: Callable[[Session], None]) -> None:
     """Write a job's end down, however long the database is away or busy, as long as the job is still ours for sure."""
     until = time.monotonic() + jobs.LOST_AFTER.total_seconds()
     while True:

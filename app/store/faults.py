@@ -5,6 +5,9 @@ from sqlalchemy.exc import DatabaseError, DataError, DBAPIError, OperationalErro
 # Classes of SQLSTATE: connection exceptions, and what a server says to clients that it turns away or ends. The latter
 # (57P0x, 25P03) come as OperationalError too, as a refused connection does, which has no state at all.
 _AWAY = ("08", "57P", "25P03", "53300")
+# What PostgreSQL says where it can't be used as it is: no right to a table or none of that name, a standby that takes
+# no writes, no room, a disk that fails, damaged data.
+_UNFIT = ("42501", "42P01", "25006", "53", "58", "XX001", "XX002")
 _BUSY = ("55P03", "40001", "40P01")  # a lock that didn't come, a transaction that has to be tried again
 
 
@@ -34,9 +37,11 @@ def trouble(error: BaseException) -> str | None:
     can't be written to, a file that is damaged. None for any other error."""
     if is_away(error):
         return "The database server doesn't answer; start it or look at REMASK_DATABASE_URL, then try again."
-    if isinstance(error, OperationalError) or type(error) is DatabaseError:
+    unfit = isinstance(error, DBAPIError) and _state(error).startswith(_UNFIT)
+    if isinstance(error, OperationalError) or type(error) is DatabaseError or unfit:
         assert isinstance(error, DatabaseError)  # noqa: S101  (for the type checker)
-        return f"The database can't be used: {error.orig}. Make room, give access or restore a backup, then try again."
+        said = str(error.orig).partition("\n")[0]
+        return f"The database can't be used: {said}. Make room, give access or restore a backup, then try again."
     return None
 
 

@@ -30,12 +30,21 @@ def find(session: Session, sample_id: int) -> Whole:
     return Whole(*row)
 
 
-def after(session: Session, dataset_id: int, last: int, curated: bool = False) -> list[Whole]:
-    """Up to CHUNK samples with an id above ``last``, by id; ``curated`` leaves excluded ones out."""
+def after(session: Session, dataset_id: int, last: int, curated: bool = False, until: int | None = None) -> list[Whole]:
+    """Up to CHUNK samples with an id above ``last``, by id, none above ``until``; ``curated`` leaves excluded ones
+    out."""
     query = _query().where(Sample.dataset_id == dataset_id, Sample.id > last).order_by(Sample.id).limit(CHUNK)
     if curated:
         query = query.where(Sample.excluded.is_(False))
+    if until is not None:
+        query = query.where(Sample.id <= until)
     return [Whole(*row) for row in session.execute(query)]
+
+
+def marks(session: Session, dataset_id: int, every: int) -> list[int]:
+    """The id of every so-manyth sample, by id, but the last."""
+    ids = session.scalars(select(Sample.id).where(Sample.dataset_id == dataset_id).order_by(Sample.id)).all()
+    return list(ids[every - 1 : -1 : every])
 
 
 def walk(session: Session, dataset_id: int, curated: bool) -> Iterator[Whole]:

@@ -1,6 +1,8 @@
 """Signs of life: every worker touches a file of its own in the data folder, every few seconds, idle or not."""
 
+import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 
 EVERY_SECONDS = 2.0
@@ -9,11 +11,13 @@ FOLDER = "workers"
 
 
 class Pulse:
-    """The sign of life of the worker ``name``; ``beat`` may be called as often as one likes, ``end`` takes it away."""
+    """The sign of life of the worker ``name``, with the name of its machine in it; ``beat`` may be called as often as
+    one likes, ``end`` takes it away."""
 
     def __init__(self, home: Path, name: str) -> None:
         (home / FOLDER).mkdir(parents=True, exist_ok=True)
         self._path = home / FOLDER / name
+        self._path.write_text(socket.gethostname())
         self._beaten = -EVERY_SECONDS
 
     def beat(self) -> None:
@@ -38,4 +42,13 @@ def alive(home: Path) -> list[str]:
             continue
         if abs(age) < FRESH_SECONDS:
             found.append(path.name)
+    return found
+
+
+def here(home: Path) -> int:
+    """How many living workers this machine has."""
+    found = 0
+    for name in alive(home):
+        with suppress(FileNotFoundError):  # it has just ended
+            found += (home / FOLDER / name).read_text() == socket.gethostname()
     return found

@@ -2,6 +2,7 @@ import threading
 
 from app.store import jobs, parts
 from app.store.db import Database
+from app.store.parts import Wanted
 from app.store.tables import Job, now
 
 
@@ -94,8 +95,8 @@ def test_parts_are_seen_through_their_job_alone(db: Database) -> None:
     with db.write() as session:
         job = jobs.request(session, "check", None, {})
         jobs.claim(session, job.id, jobs.new_owner("a"))
-        parts.ask(session, job.id, [("check", {}), ("look", {"after": 0})])
-        parts.ask(session, job.id, [("check", {"only": ["other"]})])
+        parts.ask(session, job.id, [Wanted("check", {}, 9), Wanted("look", {"after": 0}, 9)])
+        parts.ask(session, job.id, [Wanted("check", {"only": ["other"]}, 9)])
         assert [part.kind for part in parts.of_job(session, job.id)] == ["check", "look"]
         assert [one.id for one in jobs.recent(session)] == [job.id]
         assert [one.id for one in jobs.lively(session, now())] == [job.id]
@@ -108,7 +109,7 @@ def test_parts_are_seen_through_their_job_alone(db: Database) -> None:
 def test_a_part_is_taken_once_and_again_when_its_worker_is_gone(db: Database) -> None:
     with db.write() as session:
         job = jobs.request(session, "check", None, {}).id
-        parts.ask(session, job, [("look", {"after": 0}), ("look", {"after": 9})])
+        parts.ask(session, job, [Wanted("look", {"after": 0}, 9), Wanted("look", {"after": 9}, 9)])
         first, second = (parts.take(session, job, jobs.new_owner("a")) for _ in range(2))
         assert first is not None
         assert second is not None
@@ -130,7 +131,7 @@ def test_cancelling_a_job_stops_its_parts(db: Database) -> None:
     with db.write() as session:
         job = jobs.request(session, "crossval", None, {}).id
         jobs.claim(session, job, jobs.new_owner("a"))
-        parts.ask(session, job, [("fold", {"fold": fold}) for fold in range(2)])
+        parts.ask(session, job, [Wanted("fold", {"fold": fold}, 9) for fold in range(2)])
         owner = jobs.new_owner("b")
         running = parts.take(session, job, owner)
         assert running is not None
@@ -145,7 +146,7 @@ def test_models_of_folds_run_side_by_side(db: Database) -> None:
     with db.write() as session:
         job = jobs.request(session, "crossval", None, {}).id
         jobs.claim(session, job, jobs.new_owner("a"))
-        parts.ask(session, job, [("fold", {"fold": fold}) for fold in range(4)])
+        parts.ask(session, job, [Wanted("fold", {"fold": fold}, 9) for fold in range(4)])
         for _ in range(2):
             found = jobs.next_for(session, "b", kinds, beside, 2)
             assert found is not None

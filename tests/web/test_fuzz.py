@@ -2,7 +2,9 @@
 
 import shutil
 import sqlite3
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,10 @@ import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis import Case
 from schemathesis.core.transport import Response
+from sqlalchemy import make_url
 
 from app.settings import Settings
+from tests.postgres import Cluster
 from tests.web.live import serving
 from tests.web.test_docs import CHECKS, ENDLESS, KNOWN
 
@@ -21,21 +25,51 @@ LONG = {"max_examples": 400, "stateful_step_count": 30}
 THERE = 15  # samples that the server has; ids beyond are mostly led back to them
 
 
+@dataclass(frozen=True)
+class Data:
+    """The data that a server starts on: where, besides ``tmp_path``; ``renew`` makes it again what it was."""
+
+    url: str | None
+    renew: Callable[[], object]
+
+
+@pytest.fixture
+def data(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Data]:
+    if backend == "sqlite":
+        live, home = Settings(home=tmp_path).database, request.getfixturevalue("home")
+        shutil.copyfile(Settings(home=home).database, live)
+
+        def renew() -> None:
+            with closing(sqlite3.connect(live)) as to:
+                pristine.backup(to)
+
+        with closing(sqlite3.connect(Settings(home=home).database)) as pristine:
+            yield Data(None, renew)
+        return
+    cluster: Cluster = request.getfixturevalue("cluster")
+    template = request.getfixturevalue("filled")[0]
+    url = cluster.create(template=template)
+    name = make_url(url).database
+
+    def make_anew() -> None:
+        cluster.drop(url)  # its connections too; the server makes new ones
+        cluster.create(name, template)
+
+    yield Data(url, make_anew)
+    cluster.drop(url)
+
+
 @pytest.mark.parametrize("size", [SHORT, pytest.param(LONG, marks=pytest.mark.long)], ids=["short", "long"])
-def test_no_sequence_of_requests_breaks_the_server(home: Path, tmp_path: Path, size: dict[str, int]) -> None:
+def test_no_sequence_of_requests_breaks_the_server(data: Data, tmp_path: Path, size: dict[str, int]) -> None:
     """Never a 5xx, always the schema's shape and content type; and afterwards the server still answers."""
-    shutil.copyfile(Settings(home=home).database, Settings(home=tmp_path).database)
-    with serving(tmp_path, reviewer="Test") as (address, _):
+    with serving(tmp_path, reviewer="Test", database_url=data.url) as (address, _):
         schema = schemathesis.openapi.from_url(f"{address}/openapi.json").exclude(path=list(ENDLESS))
         asked: set[str] = set()
-
-        pristine = sqlite3.connect(Settings(home=home).database)
 
         class Machine(schema.as_state_machine()):  # type: ignore[misc]  # a class made of the schema
             def setup(self) -> None:
                 """Every sequence begins with the same data: it could not be repeated else."""
-                with closing(sqlite3.connect(Settings(home=tmp_path).database)) as live:
-                    pristine.backup(live)
+                data.renew()
 
             def get_call_kwargs(self, *_: Case[Any]) -> dict[str, Any]:
                 return {"headers": {"Origin": address}, "timeout": 120}
@@ -61,6 +95,5 @@ def test_no_sequence_of_requests_breaks_the_server(home: Path, tmp_path: Path, s
                 **size,  # type: ignore[arg-type]  # each is one of the settings
             )
         )
-        pristine.close()
         assert len(asked) > 10
         assert schemathesis.openapi.from_url(f"{address}/openapi.json") is not None

@@ -48,7 +48,6 @@ def test_health_tells_whether_a_worker_was_seen(client: TestClient, tmp_path: Pa
     assert client.get("/healthz").json()["workers"] == 0
 
 
-@pytest.mark.one_database
 def test_health_says_so_where_the_database_does_not_answer(client: TestClient, db: Database) -> None:
     with db.write() as session:
         session.execute(text("ALTER TABLE job RENAME TO gone"))

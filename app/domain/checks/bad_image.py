@@ -5,8 +5,8 @@ the set is otherwise, so that a set of night pictures has no flags.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from dataclasses import astuple, dataclass
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from scipy import ndimage
@@ -53,6 +53,12 @@ class BadImage:
     def see(self, view: View) -> None:
         """Keeps about 200 bytes."""
         self._seen[view.sample] = _light(view.image)
+
+    def notes(self) -> list[Any]:
+        return [(sample, *astuple(one)) for sample, one in self._seen.items()]
+
+    def add(self, notes: list[Any]) -> None:
+        self._seen.update((sample, _Light(*told)) for sample, *told in notes)
 
     def finish(self, look: Look) -> Iterator[Finding | Group]:  # noqa: ARG002  (has no need to look again)
         """A finding for every sample, told by its worst cue; no groups."""

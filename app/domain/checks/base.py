@@ -7,7 +7,7 @@ again while it does so.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 from app.domain.classes import ClassList
 from app.domain.mask import Mask
@@ -71,6 +71,15 @@ class Check(Protocol):
     def see(self, view: View) -> None: ...
 
     def finish(self, look: Look) -> Iterator[Finding | Group]: ...
+
+
+class Divisible(Check, Protocol):
+    """A check that keeps a note of each sample, whatever it saw before: several processes can look at a share of the
+    samples each. What one of them noted (plain values, as JSON can tell them) is added to what another has."""
+
+    def notes(self) -> list[Any]: ...
+
+    def add(self, notes: list[Any]) -> None: ...
 
 
 CheckFactory = type[Check]

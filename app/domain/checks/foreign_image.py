@@ -6,7 +6,7 @@ counts is how far that distance lies above those of the set.
 """
 
 from collections.abc import Iterator
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +47,12 @@ class ForeignImage:
     def see(self, view: View) -> None:
         """Keeps 100 bytes."""
         self._rows[view.sample] = features(view.image)
+
+    def notes(self) -> list[Any]:
+        return [(sample, row.tolist()) for sample, row in self._rows.items()]
+
+    def add(self, notes: list[Any]) -> None:
+        self._rows.update((sample, np.array(row, np.float32)) for sample, row in notes)
 
     def finish(self, look: Look) -> Iterator[Finding | Group]:  # noqa: ARG002  (has no need to look again)
         """A finding for every sample; no groups."""

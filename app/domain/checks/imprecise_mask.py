@@ -4,7 +4,7 @@ Weak: it ranks, and flags hardly anything. Once models that never saw the masks 
 instead (see flows.imprecise)."""
 
 from collections.abc import Iterator
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -44,6 +44,12 @@ class ImpreciseMask:
         step = -(-max(view.mask.shape) // SIDE)
         found = unaided(view.image[::step, ::step], view.mask[::step, ::step])
         self._cues[view.sample] = (found.score, *(getattr(found, name) for name, _ in CUES))
+
+    def notes(self) -> list[Any]:
+        return [(sample, *cues) for sample, cues in self._cues.items()]
+
+    def add(self, notes: list[Any]) -> None:
+        self._cues.update((sample, tuple(cues)) for sample, *cues in notes)
 
     def finish(self, look: Look) -> Iterator[Finding | Group]:  # noqa: ARG002  (has no need to look again)
         """A finding for every sample that has a mask; no groups."""

@@ -1,7 +1,7 @@
 """All checks, in the order in which they are run and shown."""
 
 from app.domain.checks.bad_image import BadImage
-from app.domain.checks.base import Check, CheckFactory
+from app.domain.checks.base import Check, CheckFactory, Divisible
 from app.domain.checks.duplicate_image import DuplicateImage
 from app.domain.checks.foreign_image import ForeignImage
 from app.domain.checks.imprecise_mask import ImpreciseMask
@@ -10,6 +10,8 @@ from app.domain.checks.unusual_mask import UnusualMask
 from app.domain.errors import NotFound
 
 CHECKS: tuple[CheckFactory, ...] = (SharedMask, DuplicateImage, ForeignImage, UnusualMask, BadImage, ImpreciseMask)
+# Those whose work lies in looking at each sample; that of the others lies in comparing samples.
+DIVISIBLE: tuple[type[Divisible], ...] = (ForeignImage, UnusualMask, BadImage, ImpreciseMask)
 
 
 class UnknownCheck(NotFound):

@@ -3,7 +3,7 @@ borders, a class at a place or of a size where it never is. The worst cue makes 
 
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -39,6 +39,16 @@ class UnusualMask:
         """Keeps about 100 bytes and 100 more for each class that occurs."""
         if view.mask is not None:
             self._shapes[view.sample] = shape(view.mask, self._hollow)
+
+    def notes(self) -> list[Any]:
+        return [
+            (sample, list(one.areas.items()), list(one.places.items()), one.specks, one.pinholes, one.ragged)
+            for sample, one in self._shapes.items()
+        ]
+
+    def add(self, notes: list[Any]) -> None:
+        for sample, areas, places, specks, pinholes, ragged in notes:
+            self._shapes[sample] = Shape(dict(areas), dict(places), specks, pinholes, ragged)
 
     def finish(self, look: Look) -> Iterator[Finding | Group]:  # noqa: ARG002  (has no need to look again)
         """A finding for every sample that has a mask, told by its worst cue; no groups."""

@@ -1,5 +1,6 @@
 """What holds for every check, whatever it looks for."""
 
+import json
 from collections.abc import Callable
 from math import isfinite
 
@@ -10,10 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from app.domain.checks.bad_image import BadImage
-from app.domain.checks.base import Finding, Group, View
+from app.domain.checks.base import Divisible, Finding, Group, View
 from app.domain.checks.duplicate_image import DuplicateImage
 from app.domain.checks.foreign_image import ForeignImage
-from app.domain.checks.registry import CHECKS, UnknownCheck, by_name
+from app.domain.checks.registry import CHECKS, DIVISIBLE, UnknownCheck, by_name
 from app.domain.checks.shared_mask import SharedMask
 from app.domain.checks.unusual_mask import UnusualMask
 from app.domain.mask import Mask
@@ -61,6 +62,18 @@ def test_findings_are_sound_and_flags_follow_the_threshold(check: CheckClass) ->
 def test_the_order_of_seeing_changes_nothing(check: CheckClass) -> None:
     shuffled = [SEEN[i] for i in np.random.default_rng(3).permutation(len(SEEN))]
     assert judge(check(CLASSES), shuffled) == judge(check(CLASSES), SEEN)
+
+
+@pytest.mark.parametrize("name", ["mixed", "lines"])
+@pytest.mark.parametrize("check", DIVISIBLE, ids=lambda one: str(one.name))
+def test_what_several_have_noted_is_judged_like_what_one_has(check: type[Divisible], name: str) -> None:
+    seen, whole = SETS[name](), check(CLASSES)
+    for start in range(0, len(seen), 7):
+        part = check(CLASSES)
+        for view in seen[start : start + 7]:
+            part.see(view)
+        whole.add(json.loads(json.dumps(part.notes())))
+    assert judge(whole, []) == judge(check(CLASSES), seen)
 
 
 @every

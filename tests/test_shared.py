@@ -1,0 +1,81 @@
+"""Jobs in parts, on one PostgreSQL: two real workers share them, one is killed, and what is found is what one alone
+finds."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlalchemy import select
+
+from app.domain.actor import person
+from app.domain.checks import registry
+from app.flows import ingest, inspect
+from app.settings import Settings
+from app.store import jobs, parts, workers
+from app.store.db import Database, open_database
+from app.store.tables import Flag, Job, Score
+from tests.postgres import Cluster
+from tests.sets import write_npz
+from tests.test_jobs import state, until, worker
+from tests.test_workers import owner
+
+ADA = person("ada")
+SMALL = "from app.flows import inspect; inspect.FEWEST = 20\n"  # even a little set is shared
+
+
+@pytest.fixture
+def settings(cluster: Cluster, tmp_path: Path) -> Iterator[Settings]:
+    url = cluster.create()
+    yield Settings(home=tmp_path, database_url=url)
+    cluster.drop(url)
+
+
+@pytest.fixture
+def db(settings: Settings) -> Iterator[Database]:
+    database = open_database(settings.database)
+    yield database
+    database.close()
+
+
+def owners(db: Database, job: int, states: tuple[str, ...] = ("running", "done")) -> dict[int, str]:
+    """part -> the worker that has it or had it last."""
+    with db.read() as session:
+        rows = session.execute(select(Job.id, Job.owner).where(Job.parent_id == job, Job.state.in_(states)))
+        return {id: (owner or "").partition(":")[0] for id, owner in rows}
+
+
+def found(db: Database) -> tuple[object, ...]:
+    """All that checks have told."""
+    with db.read() as session:
+        scores = session.execute(select(Score.sample_id, Score.revision_id, Score.check, Score.value))
+        flags = session.execute(select(Flag.sample_id, Flag.revision_id, Flag.check, Flag.state, Flag.reason))
+        return sorted(map(tuple, scores), key=str), sorted(map(tuple, flags), key=str)
+
+
+def ask_for_checks(db: Database, tmp_path: Path, count: int) -> int:
+    """A set, and the job of its checks, which the import asked for."""
+    path = write_npz(tmp_path / "set.npz", np.random.default_rng(0), labelled=count, unlabelled=3)
+    ingest.run(db, path, "set", ADA)
+    with db.read() as session:
+        return jobs.recent(session)[0].id
+
+
+def test_two_workers_share_the_checks_and_one_of_them_dies(db: Database, settings: Settings, tmp_path: Path) -> None:
+    with worker(settings, "one", SMALL) as one, worker(settings, "two", SMALL) as two:
+        until(lambda: len(workers.alive(tmp_path)) == 2)
+        job = ask_for_checks(db, tmp_path, 200)
+        until(lambda: set(owners(db, job).values()) == {"one", "two"})
+        first = owner(db, job)
+        (one if first == "one" else two).kill()
+        until(lambda: state(db, job) == "done")
+    with db.read() as session:
+        row, shares = jobs.find(session, job), parts.of_job(session, job)
+    assert owner(db, job) != first
+    assert [part.kind for part in shares] == ["check"] * 2 + ["look"] * 11
+    assert {part.state for part in shares} == {"done"}
+    assert row.result is not None
+    assert [one["check"] for one in row.result["checks"]] == [one.name for one in registry.CHECKS]
+    together = found(db)
+    inspect.run(db, "set")
+    assert together == found(db)
