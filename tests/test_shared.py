@@ -10,11 +10,12 @@ from sqlalchemy import select
 
 from app.domain.actor import person
 from app.domain.checks import registry
-from app.flows import ingest, inspect
+from app.flows import crossval, demo, ingest, inspect
 from app.settings import Settings
-from app.store import jobs, parts, workers
+from app.store import jobs, parts, runs, workers
 from app.store.db import Database, open_database
 from app.store.tables import Flag, Job, Score
+from tests.flows.test_crossval import TINY
 from tests.postgres import Cluster
 from tests.sets import write_npz
 from tests.test_jobs import state, until, worker
@@ -22,6 +23,9 @@ from tests.test_workers import owner
 
 ADA = person("ada")
 SMALL = "from app.flows import inspect; inspect.FEWEST = 20\n"  # even a little set is shared
+
+# One model at a time, however many cores there are.
+ALONE = "from app.jobs import engine, sharing; engine.places_for_models = sharing.places_for_models = lambda home: 1\n"
 
 
 @pytest.fixture
@@ -79,3 +83,28 @@ def test_two_workers_share_the_checks_and_one_of_them_dies(db: Database, setting
     together = found(db)
     inspect.run(db, "set")
     assert together == found(db)
+
+
+@pytest.mark.long
+def test_two_workers_train_a_fold_each_and_one_of_them_dies(db: Database, settings: Settings, tmp_path: Path) -> None:
+    demo.run(db, tmp_path, "demo", ADA, count=40)
+    with db.write() as session:
+        jobs.cancel(session, jobs.recent(session)[0].id)  # the checks
+    wanted = TINY | {"epochs": 3, "compile": "off"}
+    with worker(settings, "one", ALONE) as one, worker(settings, "two", ALONE) as two:
+        until(lambda: len(workers.alive(tmp_path)) == 2)
+        run = crossval.request(db, "demo", ADA, folds=2, keys=wanted)
+        job = run.job_id or 0
+        until(lambda: set(owners(db, job).values()) == {"one", "two"})
+        helper = {"one": "two", "two": "one"}[owner(db, job)]
+        until(lambda: "training" in {part.state for part in crossval.folds_of(tmp_path, run)})
+        (one if helper == "one" else two).kill()
+        until(lambda: state(db, job) in jobs.ENDED)
+    with db.read() as session:
+        row, result = jobs.find(session, job), runs.find(session, run.id).result
+    assert row.state == "done", row.error
+    assert owner(db, job) != helper
+    assert set(owners(db, job).values()) == {owner(db, job)}
+    assert result is not None
+    assert (result["folds"], result["predicted"] > 30) == (2, True)
+    assert [(one.state, one.epochs) for one in crossval.folds_of(tmp_path, run)] == [("done", 3)] * 2
