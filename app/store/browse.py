@@ -5,52 +5,19 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Any
 
-from sqlalchemy import Float, Select, and_, case, exists, func, literal, or_, select, true
-from sqlalchemy.orm import InstrumentedAttribute, Session
-from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy import Select, case, func, select, true
+from sqlalchemy.orm import Session
 
 from app.domain.errors import Invalid
-from app.domain.status import Status
-from app.store import groups
-from app.store.tables import ClassPixels, Flag, Raster, Region, Revision, Sample, Score
+from app.store.matching import SORTS, Filter, Matching, Place, Value, has_text, of_current
+from app.store.tables import Raster, Revision, Sample, Score
 
-Sort = Literal["worst", "key", "newest", "region"]
-SORTS: tuple[str, ...] = get_args(Sort)
-
+__all__ = ["COUNTED", "SORTS", "BadCursor", "Filter", "Page", "Row"]
 
 COUNTED = 10_000  # pages count what matches up to here, so that they cost the same in a set of any size
-Value = float | str | int
-Place = tuple[Value, int]  # what a page is sorted by, and the sample's id
-
-
-@dataclass(frozen=True)
-class Filter:
-    """Which samples. All that is given has to hold.
-
-    ``check`` alone: samples with an open flag of that check; with ``min`` or ``max``: samples, flagged or not, whose
-    score of that check lies in [min, max]. ``split`` "none" means samples without one; ``q`` is text in the key,
-    ``key`` all of it. ``sort`` is one of SORTS or the name of a check, by whose score samples then come, worst first;
-    those that it never scored are left out. "region": by the likeliest open region, those without one last.
-    """
-
-    status: tuple[str, ...] = ()
-    check: str | None = None
-    class_id: int | None = None
-    split: str | None = None
-    min: float | None = None
-    max: float | None = None
-    q: str | None = None
-    group: int | None = None
-    sort: str = "worst"
-    key: str | None = None
-    flagged: bool | None = None
-
-    @property
-    def scored_by(self) -> str | None:
-        """The check by whose score the samples are sorted, None where they are sorted by something else."""
-        return (self.check if self.sort == "worst" else None) if self.sort in SORTS else self.sort
+LOOKED = 50_000  # keys that are read at a time for a text in them: there is no index of parts of words
 
 
 @dataclass(frozen=True)
@@ -66,8 +33,27 @@ class Row:
 
 @dataclass(frozen=True)
 class Page:
+    """``next`` goes on where the page ended. Where a text in the key is looked for, that may be before it is full, and
+    then there may be nothing more to find."""
+
     rows: list[Row]
     next: str | None
+
+
+@dataclass(frozen=True)
+class Count:
+    """Samples that match; ``more``: there are, or may be, others."""
+
+    number: int
+    more: bool = False
+
+
+@dataclass(frozen=True)
+class _Walked:
+    """What a walk found, and where it stopped looking before it had found enough, None where it saw all or enough."""
+
+    found: list[Place]
+    stopped: Place | None = None
 
 
 class BadCursor(Invalid):
@@ -77,32 +63,49 @@ class BadCursor(Invalid):
 def page(session: Session, dataset_id: int, filter: Filter, after: str | None = None, limit: int = 60) -> Page:
     """Up to ``limit`` samples after the cursor; costs the same on every page. Raises BadCursor."""
     start = None if after is None else _read_cursor(after)
-    found = _walk(session, dataset_id, filter, start, limit + 1)
-    rows = _rows(session, found[:limit])
-    return Page(rows, _cursor(*found[limit - 1]) if len(found) > limit else None)
+    walked = _walk(session, Matching(session, dataset_id, filter), start, limit + 1)
+    found = walked.found[:limit]
+    on = found[-1] if len(walked.found) > limit else walked.stopped
+    return Page(_rows(session, found), None if on is None else _cursor(*on))
 
 
 def count(session: Session, dataset_id: int, filter: Filter) -> int:
-    query = select(func.count()).select_from(Sample).where(Sample.dataset_id == dataset_id, *_conditions(filter))
-    return session.scalar(query) or 0
+    """All that match."""
+    matching = Matching(session, dataset_id, filter)
+    kept = matching.kept_count()
+    return kept if kept is not None else session.scalar(matching.samples(func.count())) or 0
 
 
-def count_up_to(session: Session, dataset_id: int, filter: Filter, most: int = COUNTED) -> int:
-    """As ``count``, but no further than ``most`` + 1, worst first: flagged samples are found at once, however rare."""
-    query = select(Sample.id).where(Sample.dataset_id == dataset_id, *_conditions(filter))
-    some = query.order_by(Sample.worst.desc(), Sample.id).limit(most + 1).subquery()
-    return session.scalar(select(func.count()).select_from(some)) or 0
+def count_up_to(session: Session, dataset_id: int, filter: Filter, most: int | None = None) -> Count:
+    """As ``count``, no further than ``most`` (COUNTED), nor than LOOKED keys where a text is looked for in them."""
+    most = COUNTED if most is None else most
+    matching = Matching(session, dataset_id, replace(filter, sort="worst") if filter.scored_by is None else filter)
+    kept = matching.kept_count()
+    if kept is not None:
+        return Count(kept)
+    query = matching.samples(Sample.id, Sample.key.label("name"), text=False).order_by(*matching.order())
+    query = query.limit(LOOKED if filter.q else most + 1)
+    found = _number(session, query, filter.q)
+    return Count(min(found, most), found > most or (bool(filter.q) and _number(session, query) == LOOKED))
 
 
 def ids(session: Session, dataset_id: int, filter: Filter) -> list[int]:
     """Every sample that matches, by id."""
-    query = select(Sample.id).where(Sample.dataset_id == dataset_id, *_conditions(filter)).order_by(Sample.id)
-    return list(session.scalars(query))
+    return list(session.scalars(Matching(session, dataset_id, filter).samples(Sample.id).order_by(Sample.id)))
 
 
 def order(session: Session, dataset_id: int, filter: Filter, limit: int) -> list[int]:
     """The first ``limit`` samples that match, by id, in the filter's order: a queue to walk through."""
-    return [id for _, id in _walk(session, dataset_id, filter, None, limit)]
+    matching = Matching(session, dataset_id, filter)
+    found: list[int] = []
+    start: Place | None = None
+    while len(found) < limit:
+        walked = _walk(session, matching, start, limit - len(found))
+        found += [id for _, id in walked.found]
+        start = walked.stopped
+        if start is None:
+            break
+    return found
 
 
 def by_ids(session: Session, dataset_id: int, ids: Sequence[int]) -> list[Row]:
@@ -113,96 +116,70 @@ def by_ids(session: Session, dataset_id: int, ids: Sequence[int]) -> list[Row]:
 
 def place(session: Session, dataset_id: int, filter: Filter, sample_id: int) -> tuple[int, Row | None, Row | None]:
     """(samples before this one, the previous one, the next one) in the filter's order, whether or not the sample itself
-    still matches the filter. No more than COUNTED + 1 are counted."""
-    value = _value(filter)
-    at = session.execute(_scored(select(value, Sample.id), filter).where(Sample.id == sample_id)).first()
-    if at is None:
+    still matches the filter. No more than COUNTED + 1 are counted, nor more than LOOKED keys read either way."""
+    matching = Matching(session, dataset_id, filter)
+    here = _here(session, matching, sample_id)
+    if here is None:
         return 0, None, None
-    here = (at[0], at[1])
-    previous = _rows(session, _walk(session, dataset_id, filter, here, 1, backwards=True))
-    following = _rows(session, _walk(session, dataset_id, filter, here, 1))
-    query = _scored(select(Sample.id), filter).where(Sample.dataset_id == dataset_id, *_conditions(filter))
+    previous = _rows(session, _walk(session, matching, here, 1, backwards=True).found)
+    following = _rows(session, _walk(session, matching, here, 1).found)
+    query = matching.samples(Sample.id, Sample.key.label("name"), text=False)
+    query = query.order_by(*matching.order(backwards=True))
     counted = 0
-    for part in _beyond(value, filter, here, backwards=True):
-        some = query.where(part).limit(COUNTED + 1 - counted).subquery()
-        counted += session.scalar(select(func.count()).select_from(some)) or 0
-    return counted, previous[0] if previous else None, following[0] if following else None
+    for part in matching.beyond(here, backwards=True):
+        most = LOOKED if filter.q else COUNTED + 1 - counted
+        counted += _number(session, query.where(part).limit(most), filter.q)
+    return min(counted, COUNTED + 1), previous[0] if previous else None, following[0] if following else None
 
 
 def histogram(session: Session, dataset_id: int, filter: Filter, bins: int = 40) -> list[int]:
     """Samples by score of ``filter.check`` in equal bins of [0, 1], the filter's own range left out."""
-    others = replace(filter, check=None, min=None, max=None)
+    others = replace(filter, check=None, min=None, max=None, sort="key")
     bin = case((Score.value >= 1, bins - 1), else_=func.floor(Score.value * bins)).label("bin")
-    query = (
-        select(bin, func.count())
-        .join(Sample, Sample.id == Score.sample_id)
-        .where(Score.dataset_id == dataset_id, Score.check == filter.check, _of_current(), *_conditions(others))
-        .group_by("bin")
-    )
+    matching = Matching(session, dataset_id, others)
+    scored = (Score.dataset_id == dataset_id, Score.check == filter.check, of_current())
+    query = matching.samples(bin, func.count()).join(Score, Score.sample_id == Sample.id).where(*scored).group_by("bin")
     counts = [0] * bins
     for index, number in session.execute(query):
         counts[int(index)] = number
     return counts
 
 
-def _of_current() -> ColumnElement[bool]:
-    return or_(Score.revision_id.is_(None), Score.revision_id == Sample.current_id)
+def _here(session: Session, matching: Matching, sample_id: int) -> Place | None:
+    """Where a sample stands in the order, whether it matches or not; None where it lacks what is sorted by."""
+    filter = matching.filter
+    query = select(Sample.worst if filter.by_class else matching.value).where(Sample.id == sample_id)
+    if filter.scored_by is not None:
+        query = query.where(Score.sample_id == Sample.id, Score.check == filter.scored_by, of_current())
+    at = session.execute(query).first()
+    return None if at is None else (at[0], sample_id)
 
 
-def _conditions(filter: Filter) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-    if filter.status:
-        conditions.append(Sample.status.in_(filter.status))
-    elif filter.group is None and filter.key is None:
-        conditions.append(Sample.status != Status.EXCLUDED.value)  # as the index on status has it
-    if filter.split is not None:
-        conditions.append(Sample.split.is_(None) if filter.split == "none" else Sample.split == filter.split)
-    if filter.q:
-        conditions.append(Sample.key.icontains(filter.q, autoescape=True))
-    if filter.group is not None:
-        conditions.append(groups.has(filter.group))
-    if filter.class_id is not None:
-        conditions.append(
-            exists()
-            .where(Revision.id == Sample.current_id, ClassPixels.raster_id == Revision.mask_id)
-            .where(ClassPixels.class_id == filter.class_id)
-            .correlate(Sample)
-        )
-    if filter.key is not None:
-        conditions.append(Sample.key == filter.key)
-    if filter.flagged is not None:
-        conditions.append(Sample.worst_check.is_not(None) if filter.flagged else Sample.worst_check.is_(None))
-    if filter.check is not None:
-        conditions.append(_check_condition(filter, filter.check))
-    return conditions
-
-
-def _check_condition(filter: Filter, check: str) -> ColumnElement[bool]:
-    if filter.min is None and filter.max is None:
-        about = or_(Flag.revision_id.is_(None), Flag.revision_id == Sample.current_id)
-        flagged = exists().where(Flag.sample_id == Sample.id, Flag.check == check, Flag.state == "open", about)
-        return flagged.correlate(Sample)
-    inside = [Score.sample_id == Sample.id, Score.check == check, _of_current()]
-    if filter.min is not None:
-        inside.append(Score.value >= filter.min)
-    if filter.max is not None:
-        inside.append(Score.value <= filter.max)
-    return exists().where(and_(*inside)).correlate(Sample)  # the sort may join the scores as well
-
-
-def _walk(
-    session: Session, dataset_id: int, filter: Filter, start: Place | None, limit: int, backwards: bool = False
-) -> list[Place]:
-    """Where the next ``limit`` samples after ``start`` are. Ties of the value and what lies past it are asked for one
-    after the other, so that each is a range of an index and a late page costs no more than an early one."""
-    value = _value(filter)
-    query = _scored(select(value, Sample.id), filter).where(Sample.dataset_id == dataset_id, *_conditions(filter))
-    query = query.order_by(*_order(value, filter, backwards))
+def _walk(session: Session, matching: Matching, start: Place | None, limit: int, backwards: bool = False) -> _Walked:
+    """Where the next ``limit`` samples after ``start`` are: first the rest of its ties, then what lies past them."""
+    text = matching.filter.q
+    value = matching.value.label("value")
+    query = matching.samples(value, Sample.id, Sample.key.label("name"), text=False)
+    query = query.order_by(*matching.order(backwards))
     found: list[Place] = []
-    for part in [true()] if start is None else _beyond(value, filter, start, backwards):
-        if len(found) < limit:
-            found += [(at, id) for at, id in session.execute(query.where(part).limit(limit - len(found)))]
-    return found
+    for part in [true()] if start is None else matching.beyond(start, backwards):
+        some = query.where(part).limit(LOOKED if text else limit - len(found)).subquery()
+        walked = select(some.c.value, some.c.id)
+        wanted = walked.where(has_text(some.c.name, text)) if text else walked
+        found += [(at, id) for at, id in session.execute(wanted.limit(limit - len(found)))]
+        if len(found) == limit:
+            break
+        last = session.execute(walked.offset(LOOKED - 1).limit(1)).first() if text else None
+        if last is not None:
+            return _Walked(found, (last.value, last.id))
+    return _Walked(found)
+
+
+def _number(session: Session, query: Select[Any], text: str | None = None) -> int:
+    """How many rows a limited query has; with ``text``, of those whose ``name`` has it."""
+    some = query.subquery()
+    counted = select(func.count()).select_from(some)
+    return session.scalar(counted.where(has_text(some.c.name, text)) if text else counted) or 0
 
 
 def _rows(session: Session, places: Sequence[Place]) -> list[Row]:
@@ -217,55 +194,10 @@ def _rows(session: Session, places: Sequence[Place]) -> list[Row]:
     return [Row(*found[id], value) for value, id in places]
 
 
-def _scored(query: Select[Any], filter: Filter) -> Select[Any]:
-    """``query`` on Sample joined with the score that it is sorted by, where it is sorted by one."""
-    if filter.scored_by is None:
-        return query
-    scored = (Score.dataset_id == Sample.dataset_id, Score.sample_id == Sample.id, Score.check == filter.scored_by)
-    return query.join(Score, and_(*scored, _of_current()))
-
-
 def select_hash() -> Any:
     """The pixel hash of the joined revision's mask."""
     mask = Raster.__table__.alias("mask")
     return select(mask.c.pixel_hash).where(mask.c.id == Revision.mask_id).correlate(Revision).scalar_subquery()
-
-
-def _value(filter: Filter) -> InstrumentedAttribute[Any] | ColumnElement[Any]:
-    if filter.sort == "key":
-        return Sample.key
-    if filter.sort == "newest":
-        return Sample.id
-    if filter.sort == "region":
-        return _likeliest_region()
-    return Score.value if filter.scored_by is not None else Sample.worst
-
-
-def _likeliest_region() -> ColumnElement[Any]:
-    """How likely the worst open region of the sample's mask is wrong; 0 without one."""
-    worst = select(func.max(Region.probability)).where(Region.sample_id == Sample.id)
-    worst = worst.where(Region.revision_id == Sample.current_id, Region.state == "open")
-    return func.coalesce(worst.correlate(Sample).scalar_subquery(), 0.0)
-
-
-def _descending(filter: Filter) -> bool:
-    return filter.sort != "key"
-
-
-def _order(value: Any, filter: Filter, backwards: bool = False) -> tuple[Any, ...]:
-    falls = _descending(filter) != backwards
-    ids_fall = (filter.sort == "newest") != backwards
-    return (value.desc() if falls else value.asc(), Sample.id.desc() if ids_fall else Sample.id.asc())
-
-
-def _beyond(value: Any, filter: Filter, at: Place, backwards: bool = False) -> list[ColumnElement[bool]]:
-    """What comes after ``at``, in order: the rest of its ties, and all with a later value."""
-    bound = literal(at[0], Float) if isinstance(at[0], float) else literal(at[0])
-    falls = _descending(filter) != backwards
-    past = value < bound if falls else value > bound
-    if filter.sort in ("key", "newest"):  # no two samples share one
-        return [past]
-    return [and_(value == bound, Sample.id < at[1] if backwards else Sample.id > at[1]), past]
 
 
 def _cursor(value: Value, id: int) -> str:

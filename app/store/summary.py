@@ -68,13 +68,6 @@ def checks(session: Session, dataset_id: int) -> list[str]:
     return _apart(session, Flag.check, Flag.dataset_id == dataset_id)
 
 
-def splits(session: Session, dataset_id: int) -> list[str]:
-    """The splits that ``by_split`` counts; costs next to nothing."""
-    of_set = Sample.dataset_id == dataset_id
-    without = session.scalar(select(Sample.id).where(of_set, Sample.split.is_(None)).limit(1)) is not None
-    return sorted(_apart(session, Sample.split, of_set) + ["none"] * without)
-
-
 def _apart(session: Session, column: InstrumentedAttribute[Any], where: ColumnElement[bool]) -> list[str]:
     """The different values of an indexed column, each found by the one before it, not by reading all rows."""
     values: list[str] = []

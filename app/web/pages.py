@@ -1,6 +1,7 @@
 """The pages: HTML with its first content in it; what the browser does beyond that is in static/."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -111,6 +112,7 @@ def sample(request: Request, session: Read, owner: Owner, sample: int, filter: F
     if one.dataset_id != owner.id:
         raise NotFound(f"There is no sample {sample} in {owner.name}.")
     before, previous, following = browse.place(session, owner.id, filter, sample)
+    total = browse.count_up_to(session, owner.id, filter)
     query = as_query(filter)
 
     def at(row: browse.Row | None) -> str | None:
@@ -123,7 +125,7 @@ def sample(request: Request, session: Read, owner: Owner, sample: int, filter: F
         dataset=shapes.dataset(session, owner),
         sample=shapes.sample(session, owner, one),
         position=before + 1 if before <= browse.COUNTED else None,
-        total=max(before + 1, browse.count_up_to(session, owner.id, filter)),
+        total=replace(total, number=max(before + 1, total.number)),
         prev=at(previous),
         next=at(following),
         prev_id=previous.sample.id if previous else None,
@@ -206,17 +208,15 @@ def _formats() -> list[str]:
 def _facets(
     session: Session, owner: Dataset, listed: list[dict[str, Any]]
 ) -> dict[str, list[tuple[object, str, int | None]]]:
-    """What can be chosen at the left: (value, text, samples). Classes aren't counted: it takes a while. Nor are, in a
-    set of more than COUNTED_SET, the rest but the status."""
+    """What can be chosen at the left: (value, text, samples). The flags of a set of more than COUNTED_SET samples
+    aren't counted."""
     status = summary.by_status(session, owner.id)
+    splits = summary.by_split(session, owner.id)
     checks: dict[str, int | None] = {}
-    splits: dict[str, int | None] = {}
     if sum(status.values()) > COUNTED_SET:
         checks |= dict.fromkeys(summary.checks(session, owner.id))
-        splits |= dict.fromkeys(summary.splits(session, owner.id))
     else:
         checks |= summary.by_check(session, owner.id)
-        splits |= summary.by_split(session, owner.id)
     return {
         "status": [(name, words(name), n) for name, n in status.items() if n],
         "check": [(name, words(name), n) for name, n in checks.items()],
@@ -225,10 +225,10 @@ def _facets(
     }
 
 
-def _total(session: Session, owner: Dataset, filter: Filter, page: browse.Page, after: str) -> int:
-    """Samples that match, counted no further than COUNTED + 1; a page that holds them all has counted them."""
+def _total(session: Session, owner: Dataset, filter: Filter, page: browse.Page, after: str) -> browse.Count:
+    """Samples that match, as far as they are counted; a page that holds them all has counted them."""
     if page.next is None and not after:
-        return len(page.rows)
+        return browse.Count(len(page.rows))
     return browse.count_up_to(session, owner.id, filter)
 
 

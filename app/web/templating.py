@@ -11,7 +11,6 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app.paths import STATIC, TEMPLATES
-from app.store.browse import COUNTED
 from app.web.deps import holder, reviewer
 from app.web.tokens import NOBODY
 
@@ -88,7 +87,7 @@ def _environment() -> Environment:
         words=words,
         about_check=lambda name: _CHECKS.get(name, ""),
         thousands=lambda n: f"{n:,}",
-        counted=lambda n: f"{n:,}" if n <= COUNTED else f"{COUNTED:,}+",
+        counted=lambda count: f"{count.number:,}{'+' if count.more else ''}",
         score=lambda value: "" if value is None else f"{value:.2f}",
         percent=percent,
         moment=_moment,

@@ -1,11 +1,12 @@
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.store import browse, summary
-from app.store.browse import BadCursor, Filter
+from app.store import browse, matching, summary
+from app.store.browse import BadCursor, Count, Filter
 from app.store.db import Database
 from app.store.tables import Dataset, Raster, Sample, Score
 from benchmarks import rows
@@ -112,10 +113,62 @@ def test_pages_count_no_further_than_they_need(db: Database, monkeypatch: pytest
             Filter(sort="key"),
         ):
             exact = browse.count(session, dataset, filter)
-            assert browse.count_up_to(session, dataset, filter) == exact
-            assert browse.count_up_to(session, dataset, filter, 5) == min(exact, 6)
+            assert browse.count_up_to(session, dataset, filter) == Count(exact)
+            known = filter in (Filter(), Filter(class_id=3), Filter(sort="key"))
+            upto = Count(exact) if known else Count(min(exact, 5), exact > 5)
+            assert browse.count_up_to(session, dataset, filter, 5) == upto
         monkeypatch.setattr(browse, "COUNTED", 20)
         order = browse.order(session, dataset, Filter(), 400)
         assert [browse.place(session, dataset, Filter(), order[at])[0] for at in (0, 7, 20, 300)] == [0, 7, 20, 21]
-        assert summary.splits(session, dataset) == list(summary.by_split(session, dataset)) == ["test", "train", "val"]
+        assert list(summary.by_split(session, dataset)) == ["test", "train", "val"]
         assert summary.checks(session, dataset) == list(summary.by_check(session, dataset)) == ["shared_mask"]
+
+
+WIDE = st.builds(
+    Filter,
+    status=st.sampled_from([(), ("flagged",), ("unreviewed",)]),
+    check=st.sampled_from([None, "shared_mask", "unusual_mask"]),
+    class_id=st.sampled_from([None, 3, 99]),
+    split=st.sampled_from([None, "val"]),
+    min=st.sampled_from([None, 0.3]),
+    max=st.sampled_from([None, 0.6]),
+    q=st.sampled_from([None, "0000001", "7", "nowhere"]),
+    sort=st.sampled_from([*browse.SORTS, "unusual_mask"]),
+)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(filter=WIDE, few=st.sampled_from([0, 10_000]), looked=st.sampled_from([7, 10_000]))
+def test_however_it_is_asked_for_a_page_holds_the_same(
+    large: tuple[Database, int], monkeypatch: pytest.MonkeyPatch, filter: Filter, few: int, looked: int
+) -> None:
+    """Whether few or many are thought to match, and where the look for a text in the keys stops."""
+    db, dataset = large
+    if filter.check is None:
+        filter = replace(filter, min=None, max=None)
+    monkeypatch.setattr(matching, "FEW", few)
+    monkeypatch.setattr(browse, "LOOKED", looked)
+    with db.read() as session:
+        walked: list[tuple[int, float | str]] = []
+        after = None
+        while True:
+            page = browse.page(session, dataset, filter, after, 50)
+            walked += [(row.sample.id, row.value) for row in page.rows]
+            after = page.next
+            if after is None:
+                break
+        assert sorted(id for id, _ in walked) == browse.ids(session, dataset, filter)
+        assert [id for id, _ in walked] == browse.order(session, dataset, filter, 400)
+        assert [value for _, value in walked] == sorted((v for _, v in walked), reverse=filter.sort != "key")
+        assert len(walked) == browse.count(session, dataset, filter)
+        counted = browse.count_up_to(session, dataset, filter)
+        assert counted.number == len(walked) or (counted.more and counted.number < len(walked))
+        if filter.check is None and walked:
+            named = {one.id: one for one in session.query(Sample).filter(Sample.id.in_([id for id, _ in walked]))}
+            assert all((filter.q or "") in one.key for one in named.values())
+            assert {one.status for one in named.values()} <= set(filter.status or ("flagged", "unreviewed"))
+
+
+@pytest.fixture
+def large(db: Database) -> tuple[Database, int]:
+    return db, rows.fill(db, "large", 300)

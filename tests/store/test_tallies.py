@@ -94,7 +94,7 @@ STEPS: dict[str, Callable[[Database, list[Sample], int], None]] = {
 }
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(STEP, min_size=1, max_size=8))
 def test_whatever_is_done_they_are_what_a_full_count_gives(
     full: Database, steps: list[tuple[str, set[int], int]]
