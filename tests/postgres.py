@@ -1,6 +1,6 @@
 """A PostgreSQL server of the tests' own: started where its programs are; elsewhere tests skip with the reason.
 
-It listens on a socket in its own folder only, and doesn't wait for the disk.
+It listens on a socket in its own folder, where nothing else is said on that alone, and doesn't wait for the disk.
 """
 
 import os
@@ -8,7 +8,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -19,7 +19,7 @@ from sqlalchemy import make_url
 
 from app.store.db import open_database
 
-QUICK = ("fsync = off", "full_page_writes = off", "max_connections = 80", "listen_addresses = ''")
+QUICK = ("fsync = off", "full_page_writes = off", "max_connections = 80")
 TEMPLATE = "migrated"
 _numbers = count()
 
@@ -27,16 +27,20 @@ _numbers = count()
 class Cluster:
     """A running server; ``create`` gives the URL of a fresh database that is migrated already."""
 
-    def __init__(self, folder: Path, programs: Path) -> None:
+    def __init__(self, folder: Path, programs: Path, inside: Sequence[str] = (), address: str = "") -> None:
         self.folder = folder
         self._programs = programs
-        user = "postgres" if os.getuid() == 0 else None  # the server refuses to run as root
-        self._as: dict[str, str] = {"user": user, "group": user} if user else {}
-        if user:
-            shutil.chown(folder, user, user)
+        self._inside = list(inside)
+        if os.getuid() == 0:  # the server refuses to run as root
+            shutil.chown(folder, "postgres", "postgres")
+            self._inside += ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
         self._run("initdb", "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
         with (folder / "data" / "postgresql.conf").open("a") as config:
-            config.write("\n".join([*QUICK, f"unix_socket_directories = '{folder}'", ""]))
+            listen = f"listen_addresses = '{address}'"
+            config.write("\n".join([*QUICK, listen, f"unix_socket_directories = '{folder}'", ""]))
+        if address:
+            with (folder / "data" / "pg_hba.conf").open("a") as rules:
+                rules.write(f"host all all {address}/24 trust\n")
         self.start()
         open_database(self.create(TEMPLATE, None)).close()
 
@@ -62,9 +66,9 @@ class Cluster:
         return f"host={self.folder} user=postgres dbname={database}"
 
     def _run(self, program: str, *arguments: str) -> None:
-        command = [str(self._programs / program), "-D", str(self.folder / "data"), *arguments]
+        command = [*self._inside, str(self._programs / program), "-D", str(self.folder / "data"), *arguments]
         with tempfile.TemporaryFile() as said:  # not a pipe: the server would hold it open
-            done = subprocess.run(command, stdout=said, stderr=said, cwd=self.folder, **self._as)  # type: ignore[call-overload]
+            done = subprocess.run(command, stdout=said, stderr=said, cwd=self.folder)
             said.seek(0)
             assert done.returncode == 0, said.read().decode()
 
@@ -79,8 +83,9 @@ def why_not() -> str | None:
 
 
 @contextmanager
-def running() -> Iterator[Cluster]:
-    """A server that ends with the block."""
+def running(inside: Sequence[str] = (), address: str = "") -> Iterator[Cluster]:
+    """A server that ends with the block. ``inside``: a command that runs others, in another network say; ``address``:
+    where it listens besides its socket."""
     reason = why_not()
     if reason is not None:
         if os.environ.get("REMASK_REQUIRE_POSTGRES"):
@@ -90,7 +95,7 @@ def running() -> Iterator[Cluster]:
     assert programs is not None
     folder = Path(tempfile.mkdtemp(prefix="remask-pg-"))  # pytest's own folders are closed to other users
     try:
-        cluster = Cluster(folder, programs)
+        cluster = Cluster(folder, programs, inside, address)
         try:
             yield cluster
         finally:

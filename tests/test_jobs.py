@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -48,14 +48,15 @@ def db(settings: Settings) -> Iterator[Database]:
 
 
 @contextmanager
-def worker(settings: Settings, name: str = "one", first: str = "") -> Iterator["subprocess.Popen[bytes]"]:
-    """A worker's process; ``first``: lines that it runs before it begins."""
+def worker(
+    settings: Settings, name: str = "one", first: str = "", inside: Sequence[str] = ()
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """A worker's process; ``first``: lines that it runs before it begins; ``inside``: a command that runs it."""
     env = os.environ | {"REMASK_HOME": str(settings.home), "REMASK_WORKER": name}
     if settings.database_url is not None:
         env["REMASK_DATABASE_URL"] = settings.database_url
-    process = subprocess.Popen(
-        [sys.executable, "-c", IMPATIENT + first + WORK, "worker"], env=env, stderr=subprocess.PIPE
-    )
+    command = [*inside, sys.executable, "-c", IMPATIENT + first + WORK, "worker"]
+    process = subprocess.Popen(command, env=env, stderr=subprocess.PIPE)
     try:
         yield process
     finally:
