@@ -79,7 +79,7 @@ def run(what: Training, progress: Progress) -> dict[str, Any]:
     for number in range(what.rounds + 1 if what.pool else 1):
         pseudo = None
         if number:
-            said = _labelled(what, number, what.part(progress, number, 0))
+            said = labelled(what, number, what.part(progress, number, 0))
             if "reason" in said:
                 reason = said["reason"]
                 break
@@ -129,8 +129,9 @@ def _trained(what: Training, number: int, progress: Progress) -> dict[str, Any]:
     return result
 
 
-def _labelled(what: Training, number: int, progress: Progress) -> dict[str, Any]:
-    """What the model of the round before said, and the snapshot that this round learns from; or why there is none."""
+def labelled(what: Training, number: int, progress: Progress) -> dict[str, Any]:
+    """What the model of the round before said, as ``Pseudo``, or a ``reason`` why there is no round. What this round
+    learns from is ``labelled.snapshot`` in its folder, until it has."""
     place = what.place(number)
     done = place / "pseudo.json"
     if not done.exists():
@@ -175,7 +176,7 @@ def _written(
     """Write the round's snapshot: what people labelled in train and validation, and the pool as far as believed."""
     counts = {"samples": 0, "pixels": 0, "of": 0}
     meta = {"of": what.snapshot.hash, "round": number, "precision": what.wished}
-    samples = _samples(what, predicted, calibration, counts, progress)
+    samples = learned_from(what, predicted, calibration, counts, progress)
     frozen.write(_path(what.place(number)), samples, what.snapshot.classes, meta)
     if not counts["samples"]:
         return {"reason": "The model is sure of too little in samples without a mask to learn from it."}
@@ -189,9 +190,10 @@ def _written(
     }
 
 
-def _samples(
+def learned_from(
     what: Training, predicted: files.Predictions, calibration: Calibration, counts: dict[str, int], progress: Progress
 ) -> Iterator[frozen.Sample]:
+    """What a round learns from and stops by; ``counts`` what was labelled of the pool."""
     void = min((one.id for one in what.snapshot.classes if one.role == "void"), default=None)
     pool = set(what.pool)
     for row in what.snapshot.rows:

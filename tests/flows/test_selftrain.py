@@ -130,7 +130,7 @@ def test_a_round_learns_from_what_is_believed_and_from_nothing_that_judges(
     shutil.rmtree(folder / "round_1")
     monkeypatch.setattr(child, "see_done", here)
     training = opened(rocks, home)
-    said = selftrain._labelled(training, 1, quiet)
+    said = selftrain.labelled(training, 1, quiet)
     learned = frozen.read(folder / "round_1" / "labelled.snapshot")
     given = {row.key: row for row in training.snapshot.rows}
     assert not [row for row in learned.rows if row.split == "test"]
@@ -213,7 +213,7 @@ def test_without_a_void_the_weight_says_what_teaches(rocks: Database, home: Path
     calibration = _sure_of(0.9)
     for what, left in ((training, [0, 255]), (without, [0])):
         counts = {"samples": 0, "pixels": 0, "of": 0}
-        made_of = list(selftrain._samples(what, Predicted(), calibration, counts, quiet))  # type: ignore[arg-type]
+        made_of = list(selftrain.learned_from(what, Predicted(), calibration, counts, quiet))  # type: ignore[arg-type]
         one = next(one for one in made_of if one.key == "test_set/00000")
         assert one.mask is not None
         assert np.unique(one.mask).tolist() == left
