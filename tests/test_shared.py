@@ -10,7 +10,10 @@ from sqlalchemy import select
 
 from app.domain.actor import person
 from app.domain.checks import registry
+from app.domain.errors import Invalid
 from app.flows import crossval, demo, ingest, inspect
+from app.jobs import running
+from app.jobs.kinds import FLOWS
 from app.settings import Settings
 from app.store import jobs, parts, runs, workers
 from app.store.db import Database, open_database
@@ -83,6 +86,42 @@ def test_two_workers_share_the_checks_and_one_of_them_dies(db: Database, setting
     together = found(db)
     inspect.run(db, "set")
     assert together == found(db)
+
+
+@pytest.mark.parametrize("end", ["failed", "cancelled"])
+def test_what_ends_a_job_ends_its_parts(
+    db: Database, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    """In one process, which does every part itself: the second span fails, or the job is cancelled meanwhile."""
+    monkeypatch.setattr(inspect, "FEWEST", 10)
+    job = ask_for_checks(db, tmp_path, 60)
+    look, looked = FLOWS["look"], []
+
+    def stop(*given: object) -> object:
+        looked.append(given)
+        if len(looked) < 2:
+            return look(*given)
+        if end == "cancelled":
+            with db.write() as session:
+                jobs.cancel(session, job)
+            return look(*given)
+        raise Invalid("This span can't be looked at.")
+
+    monkeypatch.setitem(FLOWS, "look", stop)
+    running.run(db, settings, job, jobs.new_owner("one"))
+    with db.read() as session:
+        row, shares = jobs.find(session, job), parts.of_job(session, job)
+        kept = session.scalars(select(Job.result).where(Job.parent_id == job)).all()
+    assert (row.state, row.error) == (end, "This span can't be looked at." if end == "failed" else None)
+    assert {part.state for part in shares} <= {"done", "failed", "cancelled"}
+    assert [part.state for part in shares].count("done") < len(shares) - 1
+    assert set(kept) == {None}
+    assert not has_work(db)
+
+
+def has_work(db: Database) -> bool:
+    with db.read() as session:
+        return bool(jobs.waiting(session) or jobs.under_way(session))
 
 
 @pytest.mark.long
