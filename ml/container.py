@@ -41,7 +41,7 @@ class Writer:
         self._at = 0
         self._put(_magic(magic))
 
-    def _put(self, data: bytes) -> None:
+    def _put(self, data: bytes | memoryview) -> None:
         self._file.write(data)
         self._hash.update(data)
         self._at += len(data)
@@ -53,7 +53,7 @@ class Writer:
         little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
         at = self._at
         if little.size:
-            self._put(little.tobytes())
+            self._put(little.reshape(-1).view(np.uint8).data)
         self._put(bytes(-self._at % ALIGN))
         return [at, array.dtype.name, list(array.shape)]
 

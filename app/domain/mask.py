@@ -8,7 +8,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from app.domain.errors import Invalid
-from app.domain.picture import BadPicture, open_image
+from app.domain.picture import BadPicture, array_of, open_image, strips
 
 Mask = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
@@ -19,9 +19,11 @@ class BadMask(Invalid):
 
 def pixel_hash(pixels: npt.NDArray[np.generic]) -> str:
     """Identity of decoded pixels: sha256 over dtype, shape and row-major little-endian values, in hex."""
-    little = np.ascontiguousarray(pixels, dtype=pixels.dtype.newbyteorder("<"))
-    head = f"{little.dtype.str}{little.shape}".encode()
-    return hashlib.sha256(head + little.tobytes()).hexdigest()
+    little = pixels.dtype.newbyteorder("<")
+    digest = hashlib.sha256(f"{little.str}{pixels.shape}".encode())
+    for rows in strips(pixels.shape):
+        digest.update(np.ascontiguousarray(pixels[rows], dtype=little).reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
 
 
 def as_mask(values: npt.NDArray[np.generic]) -> Mask:
@@ -56,7 +58,7 @@ def decode_ids(data: bytes) -> Mask:
     if image.mode not in ("L", "P", "1", "I;16", "I;16B", "I"):
         raise BadMask(f"not a mask of class ids: a {image.mode} image")
     try:
-        values = np.asarray(image)
+        values = array_of(image)
     except (OSError, SyntaxError, ValueError) as error:
         raise BadPicture(f"broken image: {error}") from error
     return as_mask(values)
@@ -71,11 +73,23 @@ def encode_png(pixels: npt.NDArray[np.generic], level: int = 6) -> bytes:
 
 def class_counts(mask: Mask) -> dict[int, int]:
     """Pixels of each class id that occurs."""
-    flat = mask.ravel()
-    if mask.dtype == np.uint8 and flat.size % 2 == 0:
-        # Two pixels at a time: bincount widens each number that it counts to eight bytes, which takes most of its time.
-        pairs = np.bincount(np.ascontiguousarray(flat).view(np.uint16), minlength=1 << 16).reshape(256, 256)
-        counts = pairs.sum(axis=0) + pairs.sum(axis=1)
-    else:
-        counts = np.bincount(flat)
+    counts = np.zeros(1 << (8 * mask.dtype.itemsize), np.int64)
+    for rows in strips(mask.shape):
+        flat = np.ascontiguousarray(mask[rows]).ravel()
+        if mask.dtype == np.uint8 and flat.size % 2 == 0:
+            # Two pixels at a time: bincount widens each number that it counts to eight bytes, which takes most of its
+            # time.
+            pairs = np.bincount(flat.view(np.uint16), minlength=1 << 16).reshape(256, 256)
+            counts += pairs.sum(axis=0) + pairs.sum(axis=1)
+        else:
+            found = np.bincount(flat)
+            counts[: found.size] += found
     return {int(id): int(counts[id]) for id in np.flatnonzero(counts)}
+
+
+def distinct(values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+    """The numbers that occur in (H, W) whole numbers, ascending."""
+    if values.dtype == np.uint8 or values.dtype == np.uint16:
+        return np.array(sorted(class_counts(as_mask(values))), values.dtype)
+    parts = [np.unique(values[rows]) for rows in strips(values.shape)]
+    return parts[0] if len(parts) == 1 else np.unique(np.concatenate(parts))

@@ -2,6 +2,7 @@
 
 import io
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ MAX_PIXELS = 350_000_000
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # Pillow warns there and refuses at twice that
 # What is read, whatever a file's name says. Pillow knows dozens more; some of them start other programs.
 READ = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF")
+STRIP = 1 << 22  # pixels
 Pixels = npt.NDArray[np.generic]
 
 
@@ -64,17 +66,40 @@ def open_image(data: bytes) -> Image.Image:
     return image
 
 
+def strips(shape: tuple[int, ...]) -> Iterator[slice]:
+    """The rows of something large, a few million pixels at a time, so that what is computed of it needs no second whole
+    one in memory; of something small, all rows at once."""
+    height, width = shape[:2]
+    rows = max(1, STRIP // max(1, width))
+    return (slice(top, min(top + rows, height)) for top in range(0, height, rows))
+
+
+def array_of(image: Image.Image) -> Pixels:
+    """The pixels of ``image`` as it holds them, copied strip by strip where there are many: Pillow's own way takes two
+    more of all of them. Raises what Pillow does on broken files."""
+    image.load()
+    if image.width * image.height <= STRIP:
+        return np.asarray(image)
+    whole: Pixels | None = None
+    for rows in strips((image.height, image.width)):
+        part = np.asarray(image.crop((0, rows.start, image.width, rows.stop)))
+        if whole is None:
+            whole = np.empty((image.height, *part.shape[1:]), part.dtype)
+        whole[rows] = part
+    assert whole is not None  # noqa: S101  (there is at least one strip)
+    return whole
+
+
 def pixels_of(image: Image.Image) -> Pixels:
     """All pixels of ``image``; palettes and bilevel are expanded, 16 bit and float are kept."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            image.load()
             if image.mode in ("P", "CMYK", "YCbCr", "LAB", "HSV", "PA", "RGBX", "La", "RGBa"):
                 image = image.convert("RGBA" if "transparency" in image.info else "RGB")
             elif image.mode == "1":
                 image = image.convert("L")
-            array = np.asarray(image)
+            array = array_of(image)
     except Exception as error:  # truncated files, bad chunks, unsupported compressions
         raise BadPicture(f"broken image: {error}") from error
     return array

@@ -57,6 +57,7 @@ def run(
         for chunk in _chunks(reader.read(source, fixed)):
             ingest.take(chunk)
             progress(ingest.seen, ingest.expected, "reading")
+            del chunk  # so that one large picture isn't kept while the next is read
         return ingest.finish(source, time.monotonic() - started)
     finally:
         source.close()
@@ -243,6 +244,7 @@ def _chunks(items: Iterator[Read]) -> Iterator[list[Read]]:
     for item in items:
         chunk.append(item)
         size += item.picture.pixels.nbytes if isinstance(item, Labelled) else 0
+        del item
         if len(chunk) == CHUNK or size > CHUNK_BYTES:
             yield chunk
             chunk, size = [], 0
@@ -256,8 +258,11 @@ def _has_names(listed: ClassList) -> bool:
 
 
 def _as_stored(item: Labelled) -> bytes | None:
-    """The mask file's bytes where they are a PNG of just these ids, so that they can be the stored mask itself."""
+    """The mask file's bytes where they are a PNG of just these ids, so that they can be the stored mask itself; a large
+    mask is stored in tiles."""
     if item.original is None or not item.original.startswith(b"\x89PNG") or item.mask is None:
+        return None
+    if rasters.is_tiled(item.mask):
         return None
     try:
         same = pixel_hash(decode_ids(item.original)) == pixel_hash(item.mask)

@@ -5,9 +5,11 @@ bytes. What was put before a store was named stays in its row and is found there
 """
 
 import hashlib
+import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import case, func, insert, null, select, text
 from sqlalchemy.orm import Session
 
 from app.domain.errors import RemaskError
@@ -16,6 +18,8 @@ from app.store.tables import Blob
 
 OBJECTS = "objects"  # the name under which a session's ``info`` holds the object store
 _CHUNK = 500
+_LARGE = 8 << 20  # bytes that SQLite is given and asked for in parts: as a value it would copy them twice more
+_PART = 1 << 20
 
 
 class Damaged(Exception):
@@ -47,22 +51,29 @@ def put(session: Session, datas: Iterable[bytes]) -> list[str]:
         if store is not None:
             store.put({hash: data for hash, data in rows.items() if data})
         kept = rows if store is None else dict.fromkeys(rows, b"")
-        values = [{"hash": hash, "size": len(data), "data": kept[hash]} for hash, data in rows.items()]
-        session.execute(insert(Blob), values)
+        large = [hash for hash, data in kept.items() if len(data) > _LARGE and _in_parts(session)]
+        small = [{"hash": hash, "size": len(rows[hash]), "data": kept[hash]} for hash in rows if hash not in large]
+        if small:
+            session.execute(insert(Blob), small)
+        for hash in large:
+            _write(session, hash, kept[hash])
     return hashes
 
 
 def get(session: Session, hash: str) -> bytes:
     """The bytes of ``hash``, verified. Raises Damaged; Elsewhere or objects.Unavailable for those in a store."""
-    row = session.execute(select(Blob.data, Blob.size).where(Blob.hash == hash)).first()
+    data = case((Blob.size <= _LARGE, Blob.data), else_=null()) if _in_parts(session) else Blob.data
+    row = session.execute(select(data.label("data"), Blob.size).where(Blob.hash == hash)).first()
     if row is None:
         raise Damaged(f"blob {hash} is missing")
-    data: bytes | None = row.data
-    if row.size and not data:
-        data = _from_objects(session, hash)
-    if data is None or hashlib.sha256(data).hexdigest() != hash:
+    found: bytes | None = row.data
+    if found is None and row.size > _LARGE:
+        found = _read(session, hash)
+    if row.size and not found:
+        found = _from_objects(session, hash)
+    if found is None or hashlib.sha256(found).hexdigest() != hash:
         raise Damaged(f"blob {hash} is damaged or missing")
-    return data
+    return found
 
 
 def hashes(session: Session) -> Iterator[str]:
@@ -93,6 +104,32 @@ def _known(session: Session, hashes: Collection[str]) -> Iterator[str]:
     wanted: Sequence[str] = list(hashes)
     for start in range(0, len(wanted), _CHUNK):
         yield from session.scalars(select(Blob.hash).where(Blob.hash.in_(wanted[start : start + _CHUNK])))
+
+
+def _in_parts(session: Session) -> bool:
+    return session.get_bind().dialect.name == "sqlite"
+
+
+@contextmanager
+def _opened(session: Session, hash: str) -> Iterator[sqlite3.Blob]:
+    """The bytes of a row as a file, in the session's transaction."""
+    row = session.scalar(text("SELECT rowid FROM blob WHERE hash = :hash"), {"hash": hash})
+    connection = session.connection().connection.dbapi_connection
+    assert isinstance(connection, sqlite3.Connection)  # noqa: S101  (for the type checker)
+    with connection.blobopen("blob", "data", row) as opened:
+        yield opened
+
+
+def _write(session: Session, hash: str, data: bytes) -> None:
+    session.execute(insert(Blob).values(hash=hash, size=len(data), data=func.zeroblob(len(data))))
+    with _opened(session, hash) as opened:
+        for start in range(0, len(data), _PART):
+            opened.write(memoryview(data)[start : start + _PART])
+
+
+def _read(session: Session, hash: str) -> bytes:
+    with _opened(session, hash) as opened:
+        return opened.read()
 
 
 def _objects(session: Session) -> Objects | None:

@@ -167,7 +167,7 @@ def sample_ids(session: Session) -> Iterator[list[int]]:
 
 def _look(session: Session, raster: Raster, counted: dict[int, int] | None) -> Looked:
     try:
-        pixels = rasters.pixels(session, raster)
+        pixels = rasters.verify(session, raster)
     except (Damaged, Invalid, ValueError) as error:  # the last two: bytes that match their hash and can't be decoded
         return Looked(raster.id, str(error))
     return Looked(raster.id, None, counted is not None and class_counts(as_mask(pixels)) != counted)

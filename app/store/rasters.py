@@ -30,7 +30,7 @@ def put_pictures(session: Session, pictures: Sequence[Picture]) -> list[Raster]:
             row = _row(picture.pixels, hash, codec, blob)
             session.add(row)
             known[hash, blob] = row
-            if _large(picture.pixels):
+            if is_tiled(picture.pixels):
                 session.flush()
                 _put_tiles(session, row, picture.pixels)
         rows.append(row)
@@ -47,7 +47,7 @@ def put_masks(session: Session, masks: Sequence[tuple[Mask, bytes | None]]) -> l
     for hash, one in zip(hashes, masks, strict=True):
         if hash not in known:
             fresh.setdefault(hash, one)
-    small = {h: one for h, one in fresh.items() if not _large(one[0])}
+    small = {h: one for h, one in fresh.items() if not is_tiled(one[0])}
     stored = blobs.put(session, [png if png is not None else encode_png(mask) for mask, png in small.values()])
     added = {h: _row(one[0], h, "ids", blob) for (h, one), blob in zip(small.items(), stored, strict=True)}
     added |= {h: _row(one[0], h, "tiles", None) for h, one in fresh.items() if h not in small}
@@ -64,7 +64,7 @@ def put_masks(session: Session, masks: Sequence[tuple[Mask, bytes | None]]) -> l
 
 def pixels(session: Session, raster: Raster) -> Pixels:
     """The pixels of a raster as they came in, verified. Raises blobs.Damaged."""
-    if raster.codec == "tiles":
+    if _in_tiles(raster):  # tile by tile: never the file or a decoder's copy beside it
         array: Pixels = np.zeros(_shape(raster), raster.dtype)
         for y, x, tile in _tiles(session, raster.id):
             array[y : y + tile.shape[0], x : x + tile.shape[1]] = tile
@@ -82,7 +82,16 @@ def picture(session: Session, raster: Raster) -> Picture:
     if raster.codec == "npy" or raster.blob is None:
         return Picture(pixels(session, raster))
     data = blobs.get(session, raster.blob)
-    return Picture(_verified(decode(data).pixels, raster), data, raster.codec)
+    shown = pixels(session, raster) if _in_tiles(raster) else _verified(decode(data).pixels, raster)
+    return Picture(shown, data, raster.codec)
+
+
+def verify(session: Session, raster: Raster) -> Pixels:
+    """As ``pixels``, where there are a file and tiles from both. Raises blobs.Damaged."""
+    found = pixels(session, raster)
+    if _in_tiles(raster) and raster.blob is not None and raster.codec != "npy":
+        _verified(decode(blobs.get(session, raster.blob)).pixels, raster)
+    return found
 
 
 def mask(session: Session, raster: Raster) -> Mask:
@@ -137,8 +146,13 @@ def _shape(raster: Raster) -> tuple[int, ...]:
     return plane if raster.channels == 1 else (*plane, raster.channels)
 
 
-def _large(array: npt.NDArray[np.generic]) -> bool:
+def is_tiled(array: npt.NDArray[np.generic]) -> bool:
+    """Whether pixels of this shape are kept in tiles."""
     return bool(array.shape[0] * array.shape[1] > TILED_FROM)
+
+
+def _in_tiles(raster: Raster) -> bool:
+    return raster.width * raster.height > TILED_FROM
 
 
 def _lossless_codec(array: Pixels) -> str:

@@ -1,13 +1,18 @@
+import hashlib
+
 import numpy as np
 import numpy.typing as npt
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from sqlalchemy import update
 
-from app.domain.mask import Mask, as_mask, class_counts
+from app.domain import picture
+from app.domain.mask import Mask, as_mask, class_counts, distinct, encode_png, pixel_hash
 from app.domain.picture import Picture
 from app.store import blobs, rasters
+from app.store.blobs import Damaged
 from app.store.db import Database
 from app.store.tables import Blob, ClassPixels, Raster, Tile
 
@@ -65,3 +70,41 @@ def test_damage_on_the_disk_is_noticed(db: Database) -> None:
         session.query(Blob).filter_by(hash=row.blob).update({"data": b"something else"})
     with db.read() as session, pytest.raises(blobs.Damaged):
         rasters.mask(session, session.get_one(Raster, row.id))
+
+
+@pytest.mark.one_database
+def test_large_bytes_come_back_whole(db: Database) -> None:
+    """Bytes that SQLite is given in parts, and what is damaged of them."""
+    data = bytes(range(256)) * (40 << 10)
+    with db.write() as session:
+        [hash] = blobs.put(session, [data])
+        assert blobs.put(session, [data, b"small"])[0] == hash
+    with db.read() as session:
+        assert blobs.get(session, hash) == data
+    with db.write() as session:
+        session.execute(update(Blob).where(Blob.hash == hash).values(data=data[:-1] + b"x"))
+    with db.read() as session, pytest.raises(Damaged):
+        blobs.get(session, hash)
+
+
+def test_what_is_done_strip_by_strip_is_as_if_done_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    for dtype, shape in (
+        ("uint8", (37, 11)),
+        ("uint16", (37, 11)),
+        ("uint8", (9, 5, 3)),
+        (">u2", (8, 8)),
+        ("f4", (6, 7)),
+    ):
+        pixels = rng.integers(0, 250, shape).astype(dtype)
+        little = pixels.astype(pixels.dtype.newbyteorder("<"))
+        known = hashlib.sha256(f"{little.dtype.str}{shape}".encode() + little.tobytes()).hexdigest()
+        for strip in (1, 30, 1 << 22):
+            monkeypatch.setattr(picture, "STRIP", strip)
+            assert pixel_hash(pixels) == known
+            if len(shape) == 2:
+                assert distinct(pixels).tolist() == np.unique(pixels).tolist()
+            if dtype in ("uint8", "uint16") and len(shape) == 2:
+                counts = dict(zip(*(part.tolist() for part in np.unique(pixels, return_counts=True)), strict=True))
+                assert class_counts(pixels) == counts
+                assert (picture.decode(encode_png(pixels)).pixels == pixels).all()

@@ -5,7 +5,7 @@ import numpy.typing as npt
 from PIL import Image
 from scipy import ndimage
 
-from app.domain.picture import Pixels
+from app.domain.picture import STRIP, Pixels
 
 Luma = npt.NDArray[np.float32]
 
@@ -21,6 +21,17 @@ def luma(pixels: Pixels, side: int) -> Luma:
     if pixels.size == 0:
         return np.zeros((1, 1), np.float32)
     step = -(-max(pixels.shape[:2]) // side)
+    if step == 1 or min(pixels.shape[:2]) < step:
+        return _reduced(_values(pixels), step)
+    # Of a large picture some rows at a time: in 32 bits all of it would be four times as large.
+    rows = max(1, STRIP // (step * pixels.shape[1])) * step
+    end = pixels.shape[0] // step * step
+    parts = [_reduced(_values(pixels[top : min(top + rows, end)]), step) for top in range(0, end, rows)]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _values(pixels: Pixels) -> Luma:
+    """Brightness at full size."""
     if pixels.ndim == 2:
         values = pixels.astype(np.float32)
     elif pixels.shape[2] < 3:
@@ -29,7 +40,7 @@ def luma(pixels: Pixels, side: int) -> Luma:
         values = pixels[:, :, :3].astype(np.float32) @ _WEIGHTS
     if pixels.dtype.kind == "f":
         values = np.clip(np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0), -1e9, 1e9)
-    return _reduced(values, step) if step > 1 else values
+    return values
 
 
 def resized(values: Luma, height: int, width: int) -> Luma:
@@ -58,6 +69,8 @@ def structure(values: Luma, noise: float = 1.2) -> Luma:
 
 
 def _reduced(values: Luma, step: int) -> Luma:
+    if step == 1:
+        return values
     height, width = max(values.shape[0] // step, 1), max(values.shape[1] // step, 1)
     if values.shape[0] < step or values.shape[1] < step:
         return resized(values, height, width)

@@ -10,8 +10,8 @@ from app.domain.classes import ClassList, named
 from app.domain.errors import RemaskError
 from app.domain.formats.image_files import single
 from app.domain.formats.source import Source
-from app.domain.mask import BadMask, Mask, as_mask
-from app.domain.picture import BadPicture, open_image
+from app.domain.mask import BadMask, Mask, as_mask, distinct
+from app.domain.picture import BadPicture, array_of, open_image, strips
 
 Rgb = tuple[int, int, int]
 Colours = Mapping[int, int]
@@ -38,8 +38,10 @@ class Drawn:
     @property
     def gray(self) -> bool:
         """Whether a coloured mask has three equal channels everywhere, so that it may hold ids."""
-        low = self.values.astype(np.uint32) & 255
-        return not self.coloured or bool((self.values == low * 0x010101).all())
+        return not self.coloured or all(
+            bool((self.values[rows] == (self.values[rows].astype(np.uint32) & 255) * 0x010101).all())
+            for rows in strips(self.values.shape)
+        )
 
 
 def open_mask(data: bytes) -> Drawn:
@@ -51,8 +53,7 @@ def open_mask(data: bytes) -> Drawn:
     if png and data[24] == 16 and data[25] & 2:
         raise BadMask("a mask of 16-bit colours; save class ids as a gray PNG")
     try:
-        image.load()
-        values = np.asarray(image)
+        values = array_of(image)
     except Exception as error:  # truncated files, bad chunks
         raise BadPicture(f"broken image: {error}") from error
     if image.mode in ("LA", "RGBA"):
@@ -63,8 +64,11 @@ def open_mask(data: bytes) -> Drawn:
         raise BadMask(f"a mask in {image.mode} colours; save it as a gray, palette or RGB PNG")
     if values.ndim == 2:
         return Drawn(values, False, png and image.mode in ("L", "P", "I;16"))
-    packed = values.astype(np.uint32)
-    return Drawn(packed[:, :, 0] << 16 | packed[:, :, 1] << 8 | packed[:, :, 2], True, False)
+    packed = np.empty(values.shape[:2], np.uint32)
+    for rows in strips(packed.shape):
+        part = values[rows].astype(np.uint32)
+        packed[rows] = part[:, :, 0] << 16 | part[:, :, 1] << 8 | part[:, :, 2]
+    return Drawn(packed, True, False)
 
 
 def any_index(source: Source, names: Iterable[str]) -> bool:
@@ -90,19 +94,22 @@ def to_ids(drawn: Drawn, colours: Colours | None) -> Mask:
         if not drawn.gray:
             raise BadMask("colour-coded, unlike the other masks, and no colour map says what its colours mean")
         return as_mask(drawn.values.astype(np.uint32) & 255)
-    seen, where = np.unique(drawn.values, return_inverse=True)
+    seen = distinct(drawn.values)
     unknown = [hex_of(int(one)) for one in seen if int(one) not in colours]
     if unknown:
         raise BadMask(f"colours {_listed(unknown)} are not in the colour map")
     ids = np.array([colours[int(one)] for one in seen], np.uint16)
-    return as_mask(ids[where].reshape(drawn.values.shape))
+    found = np.empty(drawn.values.shape, np.uint16)
+    for rows in strips(found.shape):
+        found[rows] = ids[np.searchsorted(seen, drawn.values[rows])]
+    return as_mask(found)
 
 
 def check_ids(mask: Mask, classes: ClassList | None) -> None:
     """Raises BadMask naming the ids of ``mask`` that ``classes`` lacks."""
     if classes is None:
         return
-    outside = sorted({int(id) for id in np.unique(mask)} - classes.ids)
+    outside = sorted({int(id) for id in distinct(mask)} - classes.ids)
     if outside:
         ids = _listed([str(id) for id in outside])
         raise BadMask(f"id{'s' if len(outside) > 1 else ''} {ids} not in the class list")
@@ -110,10 +117,10 @@ def check_ids(mask: Mask, classes: ClassList | None) -> None:
 
 def settle_binary(mask: Mask) -> Mask:
     """A mask of 0 and 255 with 1 in place of 255. Raises BadMask where it holds anything else."""
-    other = (mask != 0) & (mask != _ON)
-    if other.any():
-        raise BadMask(f"id {int(mask[other][0])} in a set of masks that otherwise hold 0 and 255")
-    settled: npt.NDArray[np.uint8] = (mask == _ON).astype(np.uint8)
+    other = [int(id) for id in distinct(mask) if id not in (0, _ON)]
+    if other:
+        raise BadMask(f"id {other[0]} in a set of masks that otherwise hold 0 and 255")
+    settled: npt.NDArray[np.uint8] = (mask == _ON).view(np.uint8)
     return settled
 
 

@@ -18,7 +18,7 @@ from app.domain.formats.index import Colours, any_index, hex_of, open_mask, pack
 from app.domain.formats.layout import Pair, lay_out
 from app.domain.formats.source import Source
 from app.domain.formats.splits import lists_of
-from app.domain.mask import Mask
+from app.domain.mask import Mask, distinct
 
 NAME = "pairs"
 # Masks looked at before the first sample is given, spread over the set, and colours named to a person.
@@ -39,7 +39,7 @@ class Rules:
         """A mask file's ids, and the file itself where it is a PNG of just these. Raises BadMask or BadPicture."""
         drawn = open_mask(data)
         mask = self.meaning.of(to_ids(drawn, self.colours))
-        return mask, data if drawn.exact and np.array_equal(mask, drawn.values) else None
+        return mask, data if drawn.exact and (mask is drawn.values or np.array_equal(mask, drawn.values)) else None
 
 
 def detect(source: Source) -> bool:
@@ -95,7 +95,7 @@ def _settle(source: Source, masks: list[str], table: Table | None, given: ClassL
             drawn = open_mask(source.read(name))
         except RemaskError:
             continue  # refused by name when its turn comes
-        seen = {int(value) for value in np.unique(drawn.values)[:_SEEN]}
+        seen = {int(value) for value in distinct(drawn.values)[:_SEEN]}
         if drawn.coloured:
             coloured.append((name, seen))
             gray = gray and drawn.gray
