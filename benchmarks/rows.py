@@ -50,6 +50,9 @@ def _rows(
 ) -> Iterator[tuple[Any, list[dict[str, Any]]]]:
     """The rows of one chunk, table by table. Sample n has revision n and the rasters 2 n - 1 and 2 n."""
     values = random.random((len(numbers), len(CHECKS)))
+    values[:, 0] = [
+        0.9 + value / 10 if _flagged(n) else 0.9 * value for n, value in zip(numbers, values[:, 0], strict=True)
+    ]
     shown = random.integers(0, CLASSES, (len(numbers), 3))
     size = {"width": 64, "height": 64, "channels": 1, "dtype": "uint8", "blob": "0" * 64}
     yield (
@@ -68,7 +71,7 @@ def _rows(
             for one in set(ids)
         ],
     )
-    yield Sample, [_sample(dataset, n, float(value)) for n, value in zip(numbers, values.max(axis=1), strict=True)]
+    yield Sample, [_sample(dataset, n, float(value)) for n, value in zip(numbers, values[:, 0], strict=True)]
     made = {"class_version": version, "source": "import", "actor_kind": "import", "actor_name": "benchmark"}
     yield Revision, [{"id": n, "sample_id": n, "mask_id": 2 * n, "state": "current", **made} for n in numbers]
     yield (

@@ -79,7 +79,9 @@ def count(session: Session, dataset_id: int, filter: Filter) -> int:
 def count_up_to(session: Session, dataset_id: int, filter: Filter, most: int | None = None) -> Count:
     """As ``count``, no further than ``most`` (COUNTED), nor than LOOKED keys where a text is looked for in them."""
     most = COUNTED if most is None else most
-    matching = Matching(session, dataset_id, replace(filter, sort="worst") if filter.scored_by is None else filter)
+    by_flags = filter.check is not None and not filter.ranged
+    order = "newest" if by_flags else "worst" if filter.scored_by is None else filter.sort
+    matching = Matching(session, dataset_id, replace(filter, sort=order), few=by_flags)
     kept = matching.kept_count()
     if kept is not None:
         return Count(kept)
@@ -123,8 +125,9 @@ def place(session: Session, dataset_id: int, filter: Filter, sample_id: int) -> 
         return 0, None, None
     previous = _rows(session, _walk(session, matching, here, 1, backwards=True).found)
     following = _rows(session, _walk(session, matching, here, 1).found)
-    query = matching.samples(Sample.id, Sample.key.label("name"), text=False)
-    query = query.order_by(*matching.order(backwards=True))
+    query = matching.samples(Sample.id, text=False)
+    if filter.q:
+        query = query.add_columns(Sample.key.label("name")).order_by(*matching.order(backwards=True))
     counted = 0
     for part in matching.beyond(here, backwards=True):
         most = LOOKED if filter.q else COUNTED + 1 - counted

@@ -1,7 +1,8 @@
 """Which samples a filter means, in which order, asked so that a page of a large set reads no more rows than it must.
 
 A condition that few samples meet is asked for first (``id IN ...``), one that many meet is tested while the samples are
-walked in order (``EXISTS ...``): SQLite does as it is told, PostgreSQL knows by itself.
+walked in order (``EXISTS ...``): SQLite does as it is told, PostgreSQL knows by itself. What is tested sample by sample
+doesn't name the dataset, lest SQLite take an index that begins with it.
 """
 
 from collections.abc import Sequence
@@ -64,8 +65,10 @@ class Filter:
 class Matching:
     """A filter on one dataset, for one query after the other in one session."""
 
-    def __init__(self, session: Session, dataset_id: int, filter: Filter) -> None:
+    def __init__(self, session: Session, dataset_id: int, filter: Filter, few: bool = False) -> None:
+        """``few``: take the flagged for few, unasked."""
         self.filter = filter
+        self._known_few = few
         self._session = session
         self._dataset = dataset_id
         self.value = self._value()
@@ -130,29 +133,28 @@ class Matching:
         return Score.value if self.filter.scored_by is not None else Sample.worst
 
     def _class_condition(self, class_id: int) -> ColumnElement[bool]:
-        shown = (SampleClass.dataset_id == self._dataset, SampleClass.class_id == class_id)
         if tallies.of_dataset(self._session, self._dataset, "class").get(str(class_id), (0, 0))[0] <= FEW:
-            return Sample.id.in_(select(SampleClass.sample_id).where(*shown))
-        return exists().where(SampleClass.sample_id == Sample.id, *shown).correlate(Sample)
+            of_class = (SampleClass.dataset_id == self._dataset, SampleClass.class_id == class_id)
+            return Sample.id.in_(select(SampleClass.sample_id).where(*of_class))
+        shown = exists().where(SampleClass.sample_id == Sample.id, SampleClass.class_id == class_id)
+        return shown.correlate(Sample)
 
     def _check_conditions(self, check: str) -> Sequence[ColumnElement[bool]]:
         filter = self.filter
         if not filter.ranged:
-            found = [Flag.dataset_id == self._dataset, Flag.check == check, Flag.state == "open"]
-            about: tuple[Any, ...] = (or_(Flag.revision_id.is_(None), Flag.revision_id == Sample.current_id),)
-            if self._few(select(Flag.id).where(*found)):
-                inside = Sample.id.in_(select(Flag.sample_id).where(*found))
-                return [inside, exists().where(Flag.sample_id == Sample.id, *found, *about).correlate(Sample)]
-            return [exists().where(Flag.sample_id == Sample.id, *found, *about).correlate(Sample)]
+            flagged = [Flag.check == check, Flag.state == "open"]
+            about = or_(Flag.revision_id.is_(None), Flag.revision_id == Sample.current_id)
+            told = exists().where(Flag.sample_id == Sample.id, *flagged, about).correlate(Sample)
+            all_of_them = select(Flag.sample_id).where(Flag.dataset_id == self._dataset, *flagged)
+            return [Sample.id.in_(all_of_them), told] if self._known_few or self._few(all_of_them) else [told]
         within = [Score.value >= filter.min] if filter.min is not None else []
         within += [Score.value <= filter.max] if filter.max is not None else []
         if filter.scored_by == check:  # the score that the samples are joined with
             return within
-        found = [Score.dataset_id == self._dataset, Score.check == check, *within]
-        told = exists().where(Score.sample_id == Sample.id, *found, of_current()).correlate(Sample)
-        if self._few(select(Score.id).where(*found)):
-            return [Sample.id.in_(select(Score.sample_id).where(*found)), told]
-        return [told]
+        inside = [Score.check == check, *within]
+        told = exists().where(Score.sample_id == Sample.id, *inside, of_current()).correlate(Sample)
+        all_of_them = select(Score.sample_id).where(Score.dataset_id == self._dataset, *inside)
+        return [Sample.id.in_(all_of_them), told] if self._few(all_of_them) else [told]
 
     def _few(self, query: Select[Any]) -> bool:
         return (self._session.scalar(select(func.count()).select_from(query.limit(FEW + 1).subquery())) or 0) <= FEW
