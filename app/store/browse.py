@@ -17,7 +17,7 @@ from app.store.tables import Raster, Revision, Sample, Score
 __all__ = ["COUNTED", "SORTS", "BadCursor", "Filter", "Page", "Row"]
 
 COUNTED = 10_000  # pages count what matches up to here, so that they cost the same in a set of any size
-LOOKED = 50_000  # keys that are read at a time for a text in them: there is no index of parts of words
+LOOKED = 20_000  # keys that are read at a time for a text in them: there is no index of parts of words
 
 
 @dataclass(frozen=True)

@@ -152,7 +152,7 @@ def is_tiled(array: npt.NDArray[np.generic]) -> bool:
 
 
 def _in_tiles(raster: Raster) -> bool:
-    return raster.width * raster.height > TILED_FROM
+    return raster.codec == "tiles" or raster.width * raster.height > TILED_FROM
 
 
 def _lossless_codec(array: Pixels) -> str:
