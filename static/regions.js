@@ -6,6 +6,7 @@ import { bind } from "./keys.js";
 import { outline, pixels } from "./outlines.js";
 import { $, $$, el, fail, number, plural, score, swatch, toast } from "./ui.js";
 
+const FOREIGN = "foreign image"; // no mask makes such a picture right
 const SHOWN = 60; // in the list; the keys go through all
 const LOOKS = ["given", "suggestion", "difference", "heat"];
 
@@ -184,7 +185,9 @@ export function mountRegions({ viewer, page, masks, entry, decide, changed }) {
 
   function item(one) {
     const acts = one.state === "open" && [
-      el("button", { class: "button small", type: "button", "data-needs": "reviewer", title: "Accept the suggestion here (A)", onclick: () => settle("accept", one) }, "Accept"),
+      one.reason === FOREIGN
+        ? el("button", { class: "button small danger", type: "button", "data-needs": "reviewer", title: "Exclude the picture (X)", onclick: () => decide({ verb: "exclude" }) }, "Exclude")
+        : el("button", { class: "button small", type: "button", "data-needs": "reviewer", title: "Accept the suggestion here (A)", onclick: () => settle("accept", one) }, "Accept"),
       el("button", { class: "button small quiet", type: "button", "data-needs": "reviewer", title: "Keep what is given here (R)", onclick: () => settle("keep", one) }, "Keep mine")];
     const change = one.from === null && one.to === null ? one.reason : [...named(one.from), el("span", { class: "muted", "aria-label": "to" }, "→"), ...named(one.to)];
     return el("li", { "data-id": one.id, "data-state": one.state, class: one.weak ? "weak" : "" },
@@ -207,6 +210,7 @@ export function mountRegions({ viewer, page, masks, entry, decide, changed }) {
 
   function settle(verb, one) {
     if (one.state !== "open") return toast(`This region was ${one.state} already.`);
+    if (verb === "accept" && one.reason === FOREIGN) return toast("This picture probably doesn't belong to the set: X excludes it, R keeps it.");
     const others = open().filter((other) => other !== one);
     const at = open().indexOf(one);
     next = (others[at] ?? others[0])?.id ?? null;

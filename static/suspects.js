@@ -8,7 +8,7 @@ import * as visit from "./visit.js";
 
 const { dataset, total } = data();
 const MOST = 500; // that a filter decides at once
-const DONE = { accept: "accepted", keep: "kept" };
+const DONE = { accept: "accepted", keep: "kept", exclude: "excluded" };
 const form = $("#filters");
 const picked = new Set();
 const decided = []; // what an undo of this page brings back: batch, cards
@@ -94,8 +94,10 @@ function decide(verb, chosen) {
 
 async function save(verb, chosen) {
   const expected = Object.fromEntries(chosen.map((card) => [card.dataset.sample, Number(card.dataset.version)]));
-  const body = { regions: chosen.map((card) => Number(card.dataset.region)), expected };
-  const result = await post(`/datasets/${encodeURIComponent(dataset)}/regions/${verb}`, body);
+  const url = `/datasets/${encodeURIComponent(dataset)}`;
+  const result = verb === "exclude"
+    ? await post(`${url}/decisions`, { verb, samples: Object.keys(expected).map(Number), expected })
+    : await post(`${url}/regions/${verb}`, { regions: chosen.map((card) => Number(card.dataset.region)), expected });
   versions(result.samples);
   const left = new Set(result.refused.map((one) => one.sample));
   const done = chosen.filter((card) => !left.has(Number(card.dataset.sample)));
@@ -106,7 +108,7 @@ async function save(verb, chosen) {
     decided.push({ batch: result.batch, cards: done });
   }
   const why = result.refused.length ? ` ${plural(result.refused.length, "picture")} left alone: ${result.refused[0].reason}.` : "";
-  if (chosen.length > 1 || why) toast(`${plural(done.length, "region")} ${DONE[verb]}.${why}`, done.length ? { action: "Undo", run: undo } : { bad: true });
+  if (chosen.length > 1 || why) toast(`${plural(done.length, verb === "exclude" ? "picture" : "region")} ${DONE[verb]}.${why}`, done.length ? { action: "Undo", run: undo } : { bad: true });
 }
 
 async function decideAll(verb) {
@@ -198,7 +200,7 @@ $("#pick-none").addEventListener("click", clear);
 for (const button of $$("#batch-bar [data-verb]")) button.addEventListener("click", () => batch(button.dataset.verb));
 
 bind({
-  a: () => batch("accept"), r: () => batch("keep"),
+  a: () => batch("accept"), r: () => batch("keep"), x: () => !everything && batch("exclude"),
   ".": () => step(1), ",": () => step(-1), f: () => step(1), d: () => step(-1), ArrowRight: () => step(1), ArrowLeft: () => step(-1),
   ArrowDown: () => (here() ? across(1) : step(1)), ArrowUp: () => across(-1), Enter: enter,
   s: () => here() && pick(here(), !picked.has(here())),

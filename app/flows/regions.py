@@ -8,6 +8,7 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from app.domain.actor import Actor
+from app.domain.detector.region import Reason
 from app.domain.errors import Conflict, Invalid, NotFound, RemaskError
 from app.domain.mask import Mask, as_mask
 from app.flows import edit, predicted
@@ -46,11 +47,13 @@ def accept(
 
     ``chosen``: ids, or a filter, of whose regions the likeliest MOST are taken. Each sample gets one new revision of
     source ``model`` with the run, decided by ``actor``; all are one batch. What doesn't fit is refused per sample: a
-    mask or version that has moved on, a region decided before, a suggestion equal to what is given. Raises NotFound,
-    and NotBelievable where a filter meets models too weak to be believed.
+    mask or version that has moved on, a region decided before, a suggestion equal to what is given, a picture that
+    doesn't belong. Raises NotFound, and NotBelievable where a filter meets models too weak to be believed.
     """
 
     def take(session: Session, batch: Batch, sample: Sample, rows: Sequence[Region]) -> None:
+        if any(one.reason == Reason.FOREIGN for one in rows):
+            raise Conflict("the picture probably doesn't belong to the set; exclude it, or keep what is given")
         current = revisions.of_this(session, sample, sample.current_id or 0)
         given = rasters.mask(session, session.get_one(Raster, current.mask_id))
         see = cache(lambda run: predicted.seen(home, run, sample.key))

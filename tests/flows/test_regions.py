@@ -110,6 +110,17 @@ def test_what_is_taken_is_exact_to_the_pixel(bench: Bench) -> None:
     assert after.version == before.version + 1
 
 
+def test_no_mask_is_taken_for_a_picture_that_does_not_belong(bench: Bench) -> None:
+    said = {bench.ids[0]: Said([block(0, 0, 24, 16, 0.99, Reason.FOREIGN)], np.full((16, 24), SEEN, np.uint8))}
+    search(bench.db, bench.home, "mars", said, range(5))
+    before = bench.stands()
+    [foreign] = [one.id for one in bench.told() if one.reason == Reason.FOREIGN]
+    outcome = bench.accept(foreign)
+    assert (outcome.batch, bench.stands()) == (None, before)
+    assert "exclude it" in outcome.refused[0].reason
+    assert bench.keep(foreign).batch
+
+
 def test_several_regions_make_one_revision(bench: Bench) -> None:
     given = bench.mask().copy()
     taken = [one.id for one in bench.told()[:2]]
