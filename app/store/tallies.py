@@ -192,7 +192,7 @@ def _add(session: Session, samples: Counter[Counted], pixels: Counter[Counted]) 
     changes = sorted(one for one in samples.keys() | pixels.keys() if samples[one] or pixels[one])
     keys = (Tally.dataset_id, Tally.kind, Tally.name)
     query = select(*keys).where(Tally.dataset_id.in_({dataset for dataset, _, _ in changes}))
-    there = set(session.execute(query).tuples()) if changes else set()
+    there = {(dataset, kind, name) for dataset, kind, name in session.execute(query)} if changes else set()
     for one in changes:
         more = {"samples": samples[one], "pixels": pixels[one]}
         dataset, kind, name = one
