@@ -86,9 +86,10 @@ def count_up_to(session: Session, dataset_id: int, filter: Filter, most: int | N
     if kept is not None:
         return Count(kept)
     query = matching.samples(Sample.id, Sample.key.label("name"), text=False).order_by(*matching.order())
-    query = query.limit(LOOKED if filter.q else most + 1)
-    found = _number(session, query, filter.q)
-    return Count(min(found, most), found > most or (bool(filter.q) and _number(session, query) == LOOKED))
+    some = query.limit(LOOKED if filter.q else most + 1).subquery()
+    matches = func.count(case((has_text(some.c.name, filter.q), 1))) if filter.q else func.count()
+    found, looked = session.execute(select(matches, func.count()).select_from(some)).one()
+    return Count(min(found, most), found > most or (bool(filter.q) and looked == LOOKED))
 
 
 def ids(session: Session, dataset_id: int, filter: Filter) -> list[int]:
