@@ -50,12 +50,6 @@ def count(session: Session, dataset_id: int) -> int:
     return sum(number for number, _ in tallies.of_dataset(session, dataset_id, "status").values())
 
 
-def marks(session: Session, dataset_id: int, every: int) -> list[int]:
-    """The id of every so-manyth sample, by id, but the last."""
-    ids = session.scalars(select(Sample.id).where(Sample.dataset_id == dataset_id).order_by(Sample.id)).all()
-    return list(ids[every - 1 : -1 : every])
-
-
 def all_grouped(session: Session, dataset_id: int) -> bool:
     """Whether copies have been looked for among all samples of a dataset."""
     apart = select(Sample.id).where(Sample.dataset_id == dataset_id, Sample.content_group.is_(None)).limit(1)
