@@ -85,7 +85,9 @@ def count_up_to(session: Session, dataset_id: int, filter: Filter, most: int | N
     kept = matching.kept_count()
     if kept is not None:
         return Count(kept)
-    query = matching.samples(Sample.id, Sample.key.label("name"), text=False).order_by(*matching.order())
+    query = matching.samples(Sample.id, Sample.key.label("name"), text=False)
+    if not by_flags:  # those are few, and gone through from the flags: an order would have all samples gone through
+        query = query.order_by(*matching.order())
     some = query.limit(LOOKED if filter.q else most + 1).subquery()
     matches = func.count(case((has_text(some.c.name, filter.q), 1))) if filter.q else func.count()
     found, looked = session.execute(select(matches, func.count()).select_from(some)).one()
@@ -113,6 +115,8 @@ def order(session: Session, dataset_id: int, filter: Filter, limit: int) -> list
 
 def by_ids(session: Session, dataset_id: int, ids: Sequence[int]) -> list[Row]:
     """The rows of these few samples, in the order of their ids."""
+    if not ids:
+        return []  # SQLite would go through all samples for none
     query = select(Sample.worst, Sample.id).where(Sample.dataset_id == dataset_id, Sample.id.in_(ids))
     return _rows(session, [(worst, id) for worst, id in session.execute(query.order_by(Sample.id))])
 
@@ -188,6 +192,8 @@ def _number(session: Session, query: Select[Any], text: str | None = None) -> in
 
 def _rows(session: Session, places: Sequence[Place]) -> list[Row]:
     """The samples at these places, with what a page shows of them."""
+    if not places:
+        return []
     query = (
         select(Sample, Raster, Revision.mask_id, select_hash())
         .join(Raster, Raster.id == Sample.image_id)

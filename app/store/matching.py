@@ -146,7 +146,10 @@ class Matching:
             about = or_(Flag.revision_id.is_(None), Flag.revision_id == Sample.current_id)
             told = exists().where(Flag.sample_id == Sample.id, *flagged, about).correlate(Sample)
             all_of_them = select(Flag.sample_id).where(Flag.dataset_id == self._dataset, *flagged)
-            return [Sample.id.in_(all_of_them), told] if self._known_few or self._few(all_of_them) else [told]
+            if self._known_few:
+                # A list that has to be walked through, where SQLite would go through all samples and look each up.
+                return [Sample.id == all_of_them.distinct().subquery().c.sample_id, told]
+            return [Sample.id.in_(all_of_them), told] if self._few(all_of_them) else [told]
         within = [Score.value >= filter.min] if filter.min is not None else []
         within += [Score.value <= filter.max] if filter.max is not None else []
         if filter.scored_by == check:  # the score that the samples are joined with
