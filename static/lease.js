@@ -30,11 +30,14 @@ export class Leases {
     this.ask();
   }
 
-  // What comes after the sample shown: {sample, passed}; null where that isn't known. Waited for only where others are
-  // about: who is alone walks as fast as the keys.
-  async next() {
-    if (this.met) await this.asking;
+  // What comes after the sample shown: {sample, passed}; null where that isn't known (yet).
+  next() {
     return this.ahead?.from === this.shown ? this.ahead : null;
+  }
+
+  // The answer that is still to come, where others are about: who is alone walks as fast as the keys.
+  get pending() {
+    return this.met && !this.next() ? this.asking : null;
   }
 
   again() {

@@ -125,11 +125,11 @@ function held(by) {
   $("#held").textContent = by ? `${by} is looking at this` : "";
 }
 
-async function go(step) {
+function go(step) {
   if (editor.on) return editor.done(() => go(step));
   const from = current;
-  const ahead = step > 0 ? await leases.next() : null;
-  if (current !== from) return; // an impatient second key has gone there already
+  if (step > 0 && leases.pending) return leases.pending.then(() => current === from && go(step)); // unless a second key was there first
+  const ahead = step > 0 ? leases.next() : null;
   const id = ahead ? ahead.sample : neighbour(step);
   if (id) return show(id, { push: true });
   const others = ahead?.passed.filter((one) => one.why === "held").map((one) => one.by) ?? [];

@@ -248,7 +248,7 @@ def test_two_people_draw_and_both_are_kept(served: Served, page: Page, watch: Wa
     expect(page.locator("#status")).to_have_text("corrected")
     np.testing.assert_array_equal(current(served)[1], wanted)
     page.keyboard.press("Control+z")
-    expect(page.locator("#status")).to_have_text("suggested")
+    expect(page.locator("#status")).to_have_text("conflict")
     np.testing.assert_array_equal(current(served)[1], theirs)
 
 

@@ -32,7 +32,7 @@ def by_hand(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Trainer and judge without a network: a model is a file, and is right about most pixels. Which were asked for."""
     asked: list[str] = []
 
-    def see_done(arguments: Sequence[str], folder: Path, hear: Hear, processes: int = 1) -> None:
+    def see_done(arguments: Sequence[str], folder: Path, hear: Hear, processes: int = 1, stamp: object = None) -> None:
         given = dict(zip(arguments[2::2], arguments[3::2], strict=True))
         asked.append(arguments[0])
         if arguments[0] == "ml.train":

@@ -142,7 +142,7 @@ def test_a_stale_mask_is_refused_with_both_versions_and_merged_by_region(client:
     assert client.get("/api/v1/samples/1/draft").content == mine.tobytes()
 
     aside = client.post(url, params={"base": base, "aside": True}, content=mine.tobytes(), headers=RAW).json()
-    assert (aside["batch"], aside["sample"]["status"]) == (None, "suggested")
+    assert (aside["batch"], aside["sample"]["status"]) == (None, "conflict")
     sides = {"mine": aside["revision"], "theirs": first.json()["revision"]}
     found = client.get("/api/v1/samples/1/differences", params=sides).json()
     assert found["total"] == len(found["regions"])
