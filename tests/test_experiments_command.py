@@ -13,6 +13,7 @@ def remask(home: Path, *args: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=240, check=False)
 
 
+@pytest.mark.long
 def test_the_command_trains_and_tells(tmp_path: Path) -> None:
     remask(tmp_path, "demo", "--count", "60")
     tiny = ["--epochs", "1", "--samples", "40", "--width", "4", "--set", "depth=1", "--set", "precision=fp32"]

@@ -80,6 +80,7 @@ def test_a_worker_that_slept_writes_nothing_over_the_new_owner(
     assert b"gone to another worker" in said or b"database went away" in said
 
 
+@pytest.mark.long
 def test_two_workers_take_a_job_each(db: Database, settings: Settings, tmp_path: Path) -> None:
     """The second of two imports doesn't wait for the first where there is a second worker."""
     (tmp_path / "a").mkdir()

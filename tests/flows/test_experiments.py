@@ -182,6 +182,7 @@ def test_a_suite_is_trained_told_and_gone_on_with(db: Database, home: Path) -> N
         experiments.run(db, home, out, replace(TINY, epochs=2))
 
 
+@pytest.mark.long
 def test_a_suite_goes_on_after_a_kill(db: Database, home: Path) -> None:
     out = home / "suite"
     program = (
