@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 
 def remask(home: Path, *args: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "app", *args]
