@@ -1,6 +1,6 @@
 """What rounds of self-training are worth on CamVid at 120x90, every second picture, part of the masks hidden.
 
-    python -m benchmarks.selftraining shared/data/camvid_240x180 --out /tmp/selftraining --seeds 0 1 2
+    python -m benchmarks.selftraining path/to/camvid --out selftraining --seeds 0 1 2
 
 Of the train folder, six pictures in turn keep their masks and six lose them; of those that keep them a third validates;
 the val folder is the test. For each seed: rounds 0 to 2, how right the learned pixels were by the hidden masks, and a
