@@ -1,7 +1,6 @@
 """Jobs in parts, on one PostgreSQL: two real workers share them, one is killed, and what is found is what one alone
 finds."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,33 +15,20 @@ from app.jobs import running
 from app.jobs.kinds import FLOWS
 from app.settings import Settings
 from app.store import jobs, parts, runs, workers
-from app.store.db import Database, open_database
+from app.store.db import Database
 from app.store.tables import Flag, Job, Score
 from tests.flows.test_crossval import TINY
-from tests.postgres import Cluster
 from tests.sets import write_npz
 from tests.test_jobs import state, until, worker
-from tests.test_workers import owner
+from tests.test_workers import db, owner, settings
+
+__all__ = ["db", "settings"]
 
 ADA = person("ada")
 SMALL = "from app.flows import inspect; inspect.FEWEST = 20\n"  # even a little set is shared
 
 # One model at a time, however many cores there are.
 ALONE = "from app.jobs import engine, sharing; engine.places_for_models = sharing.places_for_models = lambda home: 1\n"
-
-
-@pytest.fixture
-def settings(cluster: Cluster, tmp_path: Path) -> Iterator[Settings]:
-    url = cluster.create()
-    yield Settings(home=tmp_path, database_url=url)
-    cluster.drop(url)
-
-
-@pytest.fixture
-def db(settings: Settings) -> Iterator[Database]:
-    database = open_database(settings.database)
-    yield database
-    database.close()
 
 
 def owners(db: Database, job: int, states: tuple[str, ...] = ("running", "done")) -> dict[int, str]:

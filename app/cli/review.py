@@ -126,7 +126,7 @@ def review_(
     settings, db = open_data()
     selection = review.Selection(keys=keys or (), group=group)
     wish = Wish("exclude" if exclude else "keep")
-    _tell(review.decide(db, dataset, selection, wish, person(actor or settings.reviewer)), json)
+    tell_outcome(review.decide(db, dataset, selection, wish, person(actor or settings.reviewer)), json)
 
 
 def undo(
@@ -141,14 +141,15 @@ def undo(
     """
     settings, db = open_data()
     who = person(actor or settings.reviewer)
-    _tell(review.undo(db, batch, who) if batch is not None else review.undo_last(db, dataset, who), json)
+    tell_outcome(review.undo(db, batch, who) if batch is not None else review.undo_last(db, dataset, who), json)
 
 
-def _tell(outcome: review.Outcome, json: bool) -> None:
+def tell_outcome(outcome: review.Outcome, json: bool, done: str = "Decided") -> None:
+    """What was done, and what was left alone and why."""
     if json:
         refused = [{"sample": one.key, "reason": one.reason} for one in outcome.refused]
         console.dump({"batch": outcome.batch, "decided": len(outcome.decided), "refused": refused})
         return
     for one in outcome.refused:
         console.say(f"  not {one.key}: {one.reason}")
-    console.say(f"Decided {len(outcome.decided)} samples" + (f", batch {outcome.batch}." if outcome.batch else "."))
+    console.say(f"{done} {len(outcome.decided)} samples" + (f", batch {outcome.batch}." if outcome.batch else "."))

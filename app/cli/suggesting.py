@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from app.cli import console
-from app.cli.review import As
+from app.cli.review import As, tell_outcome
 from app.cli.shared import DatasetName, Json, open_data
 from app.domain.actor import person
 
@@ -55,13 +55,7 @@ def accept_(
 
     settings, db = open_data()
     outcome = accept.accept(db, dataset, name, above, person(actor or settings.reviewer))
-    if json:
-        refused = [{"sample": one.key, "reason": one.reason} for one in outcome.refused]
-        console.dump({"batch": outcome.batch, "decided": len(outcome.decided), "refused": refused})
-        return
-    for one in outcome.refused:
-        console.say(f"  not {one.key}: {one.reason}")
-    console.say(f"Accepted in {len(outcome.decided)} samples" + (f", batch {outcome.batch}." if outcome.batch else "."))
+    tell_outcome(outcome, json, "Accepted in")
 
 
 def _tell(result: dict[str, Any]) -> None:
