@@ -11,7 +11,7 @@ from app.store.tables import Comparison
 from app.web import comparison_shapes
 from app.web.api.jobs import JobOut, job_out
 from app.web.api.models import Started
-from app.web.api.runs import RunShort
+from app.web.api.run_models import RunShort
 from app.web.deps import DatasetName, Db, Id, Owner, Read, Reviewer
 
 router = APIRouter(tags=["comparisons"])

@@ -6,7 +6,7 @@ from fastapi import APIRouter, status
 from pydantic import BaseModel, Field
 
 from app.flows import crossval
-from app.web.api.runs import RunStarted
+from app.web.api.run_models import RunStarted
 from app.web.deps import DatasetName, Db, Reviewer
 
 router = APIRouter(tags=["imprecise masks"])
