@@ -9,6 +9,7 @@ from app.store import datasets, leases, samples
 from app.store.db import Database
 
 Why = Literal["held", "decided"]
+_SLICE = 20  # ids that are looked up at a time: mostly one of the first is free
 
 
 @dataclass(frozen=True)
@@ -40,19 +41,20 @@ def next_of(
         row = datasets.find(session, dataset)
         leases.settle(session)
         leases.give_back(session, actor.name, done)
-        there = leases.known(session, row.id, wanted)
-        held = leases.held_by_others(session, actor.name, wanted)
-        decided = leases.decided_by_others(session, actor.name, wanted, since)
         handed = Handed()
-        for id in wanted:
-            if id in held:
-                handed.passed.append(Passed(id, held[id], "held"))
-            elif id in decided:
-                handed.passed.append(Passed(id, decided[id], "decided"))
-            elif id in there:
-                leases.take(session, id, actor.name)
-                handed.sample = id
-                break
+        for start in range(0, len(wanted), _SLICE):
+            some = wanted[start : start + _SLICE]
+            holders = leases.holders(session, row.id, some)
+            decided = leases.decided_by_others(session, actor.name, some, since)
+            for id in some:
+                if holders.get(id) not in (None, actor.name):
+                    handed.passed.append(Passed(id, str(holders[id]), "held"))
+                elif id in decided:
+                    handed.passed.append(Passed(id, decided[id], "decided"))
+                elif id in holders:
+                    leases.take(session, id, actor.name)
+                    handed.sample = id
+                    return handed
         return handed
 
 
@@ -62,7 +64,11 @@ def look_at(db: Database, sample_id: int, actor: Actor) -> str:
     with db.write() as session:
         samples.find(session, sample_id)
         leases.settle(session)
-        return leases.take(session, sample_id, actor.name)
+        has_it = leases.holder(session, sample_id)
+        if has_it not in (None, actor.name):
+            return str(has_it)
+        leases.take(session, sample_id, actor.name)
+        return actor.name
 
 
 def leave(db: Database, sample_id: int, actor: Actor) -> None:

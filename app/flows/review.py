@@ -68,23 +68,43 @@ def decide(
         chosen = selected(session, row.id, selection)
         if selection.group is not None:
             wish = Wish(wish.verb, wish.checks, selection.group, wish.revision)
-        batch = decisions.open_batch(session, row.id, wish.verb, actor)
-        outcome = Outcome(batch.id)
-        for sample in chosen:
-            want = (expected or {}).get(sample.id, sample.version)
-            try:
-                if want != sample.version:
-                    raise Stale(f"it was changed since you opened it (version {sample.version}, you had {want})")
-                decisions.apply(session, batch, sample, wish)
-                outcome.decided.append(sample)
-            except (Conflict, NotFound) as error:
-                outcome.refused.append(Turned(sample.id, sample.key, str(error)))
-        if outcome.decided:
-            standing.refresh(session, [sample.id for sample in outcome.decided])
-        else:
-            session.delete(batch)
-            outcome.batch = None
-        return outcome
+        return _decide(session, row.id, chosen, wish, actor, expected or {})
+
+
+def decide_one(db: Database, sample_id: int, wish: Wish, actor: Actor, expected: int | None = None) -> Outcome:
+    """As ``decide``, for one sample wherever it is; ``expected``: the version that the reviewer saw. Raises
+    NotFound."""
+    with db.write() as session:
+        sample = samples.find(session, sample_id)
+        seen = {} if expected is None else {sample.id: expected}
+        return _decide(session, sample.dataset_id, [sample], wish, actor, seen)
+
+
+def _decide(
+    session: Session,
+    dataset_id: int,
+    chosen: Sequence[Sample],
+    wish: Wish,
+    actor: Actor,
+    expected: Mapping[int, int],
+) -> Outcome:
+    batch = decisions.open_batch(session, dataset_id, wish.verb, actor)
+    outcome = Outcome(batch.id)
+    for sample in chosen:
+        want = expected.get(sample.id, sample.version)
+        try:
+            if want != sample.version:
+                raise Stale(f"it was changed since you opened it (version {sample.version}, you had {want})")
+            decisions.apply(session, batch, sample, wish)
+            outcome.decided.append(sample)
+        except (Conflict, NotFound) as error:
+            outcome.refused.append(Turned(sample.id, sample.key, str(error)))
+    if outcome.decided:
+        standing.refresh(session, [sample.id for sample in outcome.decided])
+    else:
+        session.delete(batch)
+        outcome.batch = None
+    return outcome
 
 
 def undo(db: Database, batch_id: int, actor: Actor) -> Outcome:

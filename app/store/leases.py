@@ -8,7 +8,7 @@ than LENGTH from now. Where it jumps ahead, leases end early, and who still look
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import and_, bindparam, delete, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from app.store.tables import Batch, Decision, Lease, Sample, now
@@ -22,14 +22,9 @@ def settle(session: Session) -> None:
     session.execute(update(Lease).where(Lease.until > latest).values(until=latest))
 
 
-def take(session: Session, sample_id: int, reviewer: str) -> str:
-    """Lease the sample to this reviewer, or put off the end of their lease, unless somebody else looks at it. Whose it
-    is then."""
-    if theirs := held_by_others(session, reviewer, [sample_id]):
-        return theirs[sample_id]
-    session.merge(Lease(sample_id=sample_id, reviewer=reviewer, until=now() + LENGTH))
-    session.flush()
-    return reviewer
+def take(session: Session, sample_id: int, reviewer: str) -> None:
+    """Lease the sample to this reviewer, whoever had it, or put off the end of their lease."""
+    session.execute(_TAKE, {"sample_id": sample_id, "reviewer": reviewer, "until": now() + LENGTH})
 
 
 def rename(session: Session, old: str, new: str) -> None:
@@ -39,15 +34,20 @@ def rename(session: Session, old: str, new: str) -> None:
 
 def give_back(session: Session, reviewer: str, sample_ids: Collection[int]) -> None:
     """End this reviewer's leases of these samples, and forget those that ran out."""
-    mine = delete(Lease).where(Lease.reviewer == reviewer)
-    session.execute(mine.where(Lease.sample_id.in_(sample_ids)))
-    session.execute(mine.where(Lease.until <= now()))
+    over = or_(Lease.sample_id.in_(sample_ids), Lease.until <= now()) if sample_ids else Lease.until <= now()
+    session.execute(delete(Lease).where(Lease.reviewer == reviewer, over))
 
 
-def held_by_others(session: Session, reviewer: str, sample_ids: Sequence[int]) -> dict[int, str]:
-    """sample -> who else looks at it now."""
-    query = select(Lease.sample_id, Lease.reviewer).where(Lease.sample_id.in_(sample_ids), Lease.until > now())
-    return {sample_id: name for sample_id, name in session.execute(query) if name != reviewer}
+def holder(session: Session, sample_id: int) -> str | None:
+    """Who looks at the sample now."""
+    return session.scalar(select(Lease.reviewer).where(Lease.sample_id == sample_id, Lease.until > now()))
+
+
+def holders(session: Session, dataset_id: int, sample_ids: Sequence[int]) -> dict[int, str | None]:
+    """sample -> who looks at it now, of those that are in the data set."""
+    held = and_(Lease.sample_id == Sample.id, Lease.until > now())
+    query = select(Sample.id, Lease.reviewer).join(Lease, held, isouter=True)
+    return dict(session.execute(query.where(Sample.dataset_id == dataset_id, Sample.id.in_(sample_ids))).all())
 
 
 def decided_by_others(session: Session, reviewer: str, sample_ids: Sequence[int], after: int) -> dict[int, str]:
@@ -67,6 +67,7 @@ def newest_batch(session: Session) -> int:
     return session.scalar(select(func.max(Batch.id))) or 0
 
 
-def known(session: Session, dataset_id: int, sample_ids: Sequence[int]) -> set[int]:
-    """Those of the samples that are in the data set."""
-    return set(session.scalars(select(Sample.id).where(Sample.dataset_id == dataset_id, Sample.id.in_(sample_ids))))
+_TAKE = text(
+    "INSERT INTO lease (sample_id, reviewer, until) VALUES (:sample_id, :reviewer, :until) "
+    "ON CONFLICT (sample_id) DO UPDATE SET reviewer = excluded.reviewer, until = excluded.until"
+).bindparams(bindparam("until", type_=Lease.until.type))

@@ -4,17 +4,43 @@ There is one writer at a time, so adding to a number loses nothing.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Integer, Select, String, cast, delete, func, insert, literal, select, update
+from sqlalchemy import (
+    BindParameter,
+    Integer,
+    Select,
+    String,
+    bindparam,
+    cast,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    text,
+    union_all,
+)
 from sqlalchemy.orm import Session
 
 from app.domain.status import Status
 from app.store.tables import ClassPixels, Raster, Revision, Sample, SampleClass, Tally
 
 Counted = tuple[int, str, str]  # a tally's dataset, kind and name
+Shown = dict[int, tuple[int, int, float]]  # class -> (dataset, pixels, worst)
 _CHUNK = 500
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A sample that may count otherwise now: the status that it was counted by (None: it is new) and the one it has."""
+
+    id: int
+    dataset: int
+    was: str | None
+    status: str
 
 
 def of_dataset(session: Session, dataset_id: int, kind: str) -> dict[str, tuple[int, int]]:
@@ -29,44 +55,39 @@ def totals(session: Session, kind: str) -> dict[tuple[int, str], int]:
     return {(dataset, name): samples for dataset, name, samples in session.execute(query)}
 
 
-def statuses(session: Session, ids: Sequence[int]) -> dict[int, str]:
-    """sample -> the status that it is counted by, of at most _CHUNK samples: to be given to ``follow``."""
-    return dict(session.execute(select(Sample.id, Sample.status).where(Sample.id.in_(ids))).all())
-
-
 def enter(session: Session, ids: Sequence[int]) -> None:
     """Count samples that are new."""
     changes: Counter[Counted] = Counter()
+    size = (Raster.width, Raster.height, Raster.channels)
+    columns = (Sample.id, Sample.dataset_id, Sample.status, Sample.split)
     for start in range(0, len(ids), _CHUNK):
-        chunk = ids[start : start + _CHUNK]
-        size = (Raster.width, Raster.height, Raster.channels)
-        query = select(Sample.dataset_id, Sample.split, *size).join(Raster, Raster.id == Sample.image_id)
-        for dataset, split, *sides in session.execute(query.where(Sample.id.in_(chunk))):
+        query = select(*columns, *size).join(Raster, Raster.id == Sample.image_id)
+        moved = []
+        for id, dataset, status, split, *sides in session.execute(
+            query.where(Sample.id.in_(ids[start : start + _CHUNK]))
+        ):
             changes[dataset, "split", split or ""] += 1
             changes[dataset, "size", " x ".join(map(str, sides))] += 1
-        follow(session, chunk, {})
+            moved.append(Moved(id, dataset, None, status))
+        follow(session, moved)
     _add(session, changes, Counter())
 
 
-def follow(session: Session, ids: Sequence[int], before: Mapping[int, str]) -> None:
-    """Let the counts follow what the rows of at most _CHUNK samples say now. ``before``: the status that each was
-    counted by; one without is new."""
+def follow(session: Session, moved: Sequence[Moved]) -> None:
+    """Let the counts follow what the rows of at most _CHUNK samples say now."""
     samples: Counter[Counted] = Counter()
     pixels: Counter[Counted] = Counter()
-    were = _shown(session, ids)
-    now = _to_show(session, ids)
-    columns = (Sample.id, Sample.dataset_id, Sample.status)
-    for id, dataset, status in session.execute(select(*columns).where(Sample.id.in_(ids))):
-        was = before.get(id)
-        for one, shown, sign in ((was, were.get(id, {}), -1), (status, now.get(id, {}), 1)):
-            if one is None:
+    were, now = _shown(session, [one.id for one in moved])
+    for one in moved:
+        for status, shown, sign in ((one.was, were.get(one.id, {}), -1), (one.status, now.get(one.id, {}), 1)):
+            if status is None:
                 continue
-            samples[dataset, "status", one] += sign
-            samples[dataset, "labelled", ""] += sign * bool(shown)
-            if one != Status.EXCLUDED:
+            samples[one.dataset, "status", status] += sign
+            samples[one.dataset, "labelled", ""] += sign * bool(shown)
+            if status != Status.EXCLUDED:
                 for class_id, (_, count, _) in shown.items():
-                    samples[dataset, "class", str(class_id)] += sign
-                    pixels[dataset, "class", str(class_id)] += sign * count
+                    samples[one.dataset, "class", str(class_id)] += sign
+                    pixels[one.dataset, "class", str(class_id)] += sign * count
     _replace(session, were, now)
     _add(session, samples, pixels)
 
@@ -115,30 +136,22 @@ def rebuild(session: Session) -> None:
         session.execute(insert(Tally).from_select(["dataset_id", "kind", "name", "samples", "pixels"], query))
 
 
-def _shown(session: Session, ids: Sequence[int]) -> dict[int, dict[int, tuple[int, int, float]]]:
-    """sample -> class -> (dataset, pixels, worst) as it is kept."""
-    found: dict[int, dict[int, tuple[int, int, float]]] = {}
-    columns = (SampleClass.sample_id, SampleClass.class_id, SampleClass.dataset_id)
-    query = select(*columns, SampleClass.pixels, SampleClass.worst).where(SampleClass.sample_id.in_(ids))
-    for id, class_id, dataset, pixels, worst in session.execute(query):
-        found.setdefault(id, {})[class_id] = (dataset, pixels, worst)
-    return found
+def _shown(session: Session, ids: Sequence[int]) -> tuple[dict[int, Shown], dict[int, Shown]]:
+    """What samples show, as it is kept and as it follows from the rows."""
+    kept: dict[int, Shown] = {}
+    should: dict[int, Shown] = {}
+    for derived, id, class_id, dataset, pixels, worst in session.execute(_SHOWN, {"ids": ids}):
+        (should if derived else kept).setdefault(id, {})[class_id] = (dataset, pixels, worst)
+    return kept, should
 
 
-def _to_show(session: Session, ids: Sequence[int]) -> dict[int, dict[int, tuple[int, int, float]]]:
-    """As ``_shown``, as it follows from the rows."""
-    found: dict[int, dict[int, tuple[int, int, float]]] = {}
-    for id, class_id, dataset, pixels, worst in session.execute(_derived_rows().where(Sample.id.in_(ids))):
-        found.setdefault(id, {})[class_id] = (dataset, pixels, worst)
-    return found
-
-
-def _derived_rows() -> Select[int, int, int, int, float]:
-    """The rows of SampleClass as they follow from the others, its columns in order."""
+def _derived_rows(*before: Any) -> Select[Any]:
+    """The rows of SampleClass as they follow from the others: ``before``, then its columns in order."""
+    sample, revision, counted = Sample.__table__, Revision.__table__, ClassPixels.__table__
     return (
-        select(Sample.id, ClassPixels.class_id, Sample.dataset_id, ClassPixels.pixels, Sample.worst)
-        .join(Revision, Revision.id == Sample.current_id)
-        .join(ClassPixels, ClassPixels.raster_id == Revision.mask_id)
+        select(*before, sample.c.id, counted.c.class_id, sample.c.dataset_id, counted.c.pixels, sample.c.worst)
+        .join(revision, revision.c.id == sample.c.current_id)
+        .join(counted, counted.c.raster_id == revision.c.mask_id)
     )
 
 
@@ -168,11 +181,7 @@ def _counts() -> Iterator[Select[int, str, str, int, int]]:
     )
 
 
-def _replace(
-    session: Session,
-    were: Mapping[int, Mapping[int, tuple[int, int, float]]],
-    now: Mapping[int, Mapping[int, tuple[int, int, float]]],
-) -> None:
+def _replace(session: Session, were: Mapping[int, Shown], now: Mapping[int, Shown]) -> None:
     """Write what differs of the samples' classes: a sample's rows at once."""
     differ = [id for id in were.keys() | now.keys() if were.get(id) != now.get(id)]
     gone = [id for id in differ if id in were]
@@ -189,15 +198,24 @@ def _replace(
 
 
 def _add(session: Session, samples: Counter[Counted], pixels: Counter[Counted]) -> None:
-    changes = sorted(one for one in samples.keys() | pixels.keys() if samples[one] or pixels[one])
-    keys = (Tally.dataset_id, Tally.kind, Tally.name)
-    query = select(*keys).where(Tally.dataset_id.in_({dataset for dataset, _, _ in changes}))
-    there = {(dataset, kind, name) for dataset, kind, name in session.execute(query)} if changes else set()
-    for one in changes:
-        more = {"samples": samples[one], "pixels": pixels[one]}
-        dataset, kind, name = one
-        if one in there:
-            here = update(Tally).where(Tally.dataset_id == dataset, Tally.kind == kind, Tally.name == name)
-            session.execute(here.values({column: getattr(Tally, column) + by for column, by in more.items()}))
-        else:
-            session.execute(insert(Tally).values(dataset_id=dataset, kind=kind, name=name, **more))
+    names = ("dataset_id", "kind", "name")
+    changes: Iterable[Counted] = sorted(one for one in samples.keys() | pixels.keys() if samples[one] or pixels[one])
+    rows = [dict(zip(names, one, strict=True), samples=samples[one], pixels=pixels[one]) for one in changes]
+    if rows:
+        session.execute(_MORE, rows)
+
+
+# Every decision asks these, so they are built once.
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
+_kept = SampleClass.__table__.c
+_SHOWN = union_all(
+    select(literal(0), _kept.sample_id, _kept.class_id, _kept.dataset_id, _kept.pixels, _kept.worst).where(
+        _kept.sample_id.in_(_IDS)
+    ),
+    _derived_rows(literal(1)).where(Sample.__table__.c.id.in_(_IDS)),
+)
+_MORE = text(
+    "INSERT INTO tally (dataset_id, kind, name, samples, pixels) VALUES (:dataset_id, :kind, :name, :samples, :pixels) "
+    "ON CONFLICT (dataset_id, kind, name) "
+    "DO UPDATE SET samples = tally.samples + excluded.samples, pixels = tally.pixels + excluded.pixels"
+)

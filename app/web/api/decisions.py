@@ -127,12 +127,9 @@ def decide_one(
     if_match: Annotated[str | None, Header(description="The sample's ETag, as you saw it.", examples=['"v3"'])] = None,
 ) -> Outcome | Response:
     """Decide one sample. With If-Match, nothing is written over what somebody else decided since."""
-    with db.read() as session:
-        dataset = session.get_one(Dataset, samples.find(session, sample).dataset_id).name
     version = version_of(if_match)
     wish = Wish(body.verb, None if body.checks is None else frozenset(body.checks), None, body.revision)
-    expected = None if version is None else {sample: version}
-    result = review.decide(db, dataset, Selection(ids=[sample]), wish, actor, expected)
+    result = review.decide_one(db, sample, wish, actor, version)
     if result.decided:
         return outcome(result)
     return left_alone(request, db, sample, result, {**body.model_dump(exclude_none=True), "version": version})
