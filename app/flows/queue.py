@@ -37,7 +37,7 @@ def next_of(
     ``since``: the newest batch of decisions when the walk began; ``done``: samples that the actor has left, so their
     leases end. An id that isn't of this data set is passed over unsaid. Raises NotFound for the data set.
     """
-    with db.write() as session:
+    with db.write_brief() as session:
         row = datasets.find(session, dataset)
         leases.settle(session)
         leases.give_back(session, actor.name, done)
@@ -61,7 +61,7 @@ def next_of(
 def look_at(db: Database, sample_id: int, actor: Actor) -> str:
     """Lease a sample that was opened by hand, or put off the end of the lease; the name of who has it now, be it
     somebody else. Raises NotFound."""
-    with db.write() as session:
+    with db.write_brief() as session:
         samples.find(session, sample_id)
         leases.settle(session)
         has_it = leases.holder(session, sample_id)
@@ -73,12 +73,12 @@ def look_at(db: Database, sample_id: int, actor: Actor) -> str:
 
 def leave(db: Database, sample_id: int, actor: Actor) -> None:
     """End the actor's lease, where there is one. Raises NotFound."""
-    with db.write() as session:
+    with db.write_brief() as session:
         samples.find(session, sample_id)
         leases.give_back(session, actor.name, [sample_id])
 
 
 def rename(db: Database, old: Actor, new: Actor) -> None:
     """Somebody goes on under another name."""
-    with db.write() as session:
+    with db.write_brief() as session:
         leases.rename(session, old.name, new.name)

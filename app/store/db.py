@@ -65,9 +65,17 @@ class Database:
             yield session
 
     @contextmanager
+    def write_brief(self) -> Iterator[Session]:
+        """As ``write()`` for what lasts minutes, such as a lease: it doesn't wait for the disk, so it may be gone after
+        a power cut. What is written after it by ``write()`` never is."""
+        with self._transaction("brief") as session:
+            yield session
+
+    @contextmanager
     def note(self) -> Iterator[Session]:
         """A write of single statements that each carry their own condition, as a job's heartbeat does. On PostgreSQL it
-        doesn't wait for the writer's lock, so that a long write never makes a living worker look dead."""
+        doesn't wait for the writer's lock, so that a long write never makes a living worker look dead; on SQLite not
+        for the disk."""
         with self._transaction("note") as session:
             yield session
 

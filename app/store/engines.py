@@ -11,8 +11,9 @@ from sqlalchemy.exc import ArgumentError
 from app.domain.errors import Invalid
 from app.store import postgresql
 
-# What a transaction does: read at one "moment", write as the "one" writer, or "note" beside it.
-Writes = Literal["moment", "one", "note"]
+# What a transaction does: read at one "moment", write as the "one" writer, "note" beside it, or write as the one writer
+# something "brief" that a power cut may take.
+Writes = Literal["moment", "one", "note", "brief"]
 _OPTION = "remask_writes"
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000", "cache_size=-32000")
 
@@ -77,5 +78,12 @@ def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
 
 def _on_begin(connection: Connection) -> None:
     # A transaction that reads first and writes later can't wait for the lock; a writer takes it at once.
-    writes = connection.get_execution_options().get(_OPTION) in ("one", "note")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    writes = connection.get_execution_options().get(_OPTION)
+    if writes not in ("one", "note", "brief"):
+        connection.exec_driver_sql("BEGIN")
+        return
+    synchronous = "FULL" if writes == "one" else "NORMAL"
+    if connection.info.get("synchronous", "FULL") != synchronous:
+        connection.exec_driver_sql(f"PRAGMA synchronous={synchronous}")
+        connection.info["synchronous"] = synchronous
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -68,10 +68,12 @@ def make(url: URL, writes: str) -> Engine:
     @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
         # In a statement of its own, so that all that follow see what the writer before has committed.
-        if connection.get_execution_options().get(writes) == "one":
+        wanted = connection.get_execution_options().get(writes)
+        if wanted in ("one", "brief"):
+            lazily = "" if wanted == "one" else ", set_config('synchronous_commit', 'off', true)"
             connection.exec_driver_sql(
                 f"SELECT set_config('idle_in_transaction_session_timeout', '{_SILENCE}', true), "
-                f"pg_advisory_xact_lock({_WRITER})"
+                f"pg_advisory_xact_lock({_WRITER}){lazily}"
             )
 
     return engine

@@ -34,6 +34,11 @@ def test_what_is_acknowledged_is_on_the_disk(db: Database) -> None:
         assert connection.scalar(text("PRAGMA journal_mode")) == "wal"
         assert connection.scalar(text("PRAGMA synchronous")) == 2
         assert connection.scalar(text("PRAGMA foreign_keys")) == 1
+    for _ in range(2):  # the same connection, one after the other
+        with db.write_brief() as session:
+            assert session.scalar(text("PRAGMA synchronous")) == 1
+        with db.write() as session:
+            assert session.scalar(text("PRAGMA synchronous")) == 2
 
 
 def test_a_newer_database_is_refused_and_left_alone(where: Path | str) -> None:
