@@ -4,6 +4,7 @@ Each step can be asked about again: a project and a task are found by name, so a
 and its row finds out what the server has before it does anything twice.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
@@ -45,6 +46,20 @@ def create_project(connection: Connection, name: str, labels: Iterable[LabelSpec
     return project_of(connection.send("POST", "/api/projects", value))
 
 
+def ensure_project(connection: Connection, name: str, labels: Iterable[LabelSpec], known: int | None) -> Project:
+    """The project ``known`` by its id, else the oldest of that name, else a new one. Of two pushes that each make one
+    at the same moment the later takes its own away again."""
+    found = find_projects(connection, name)
+    if found:
+        return next((one for one in found if one.id == known), found[0])
+    made = create_project(connection, name, labels)
+    oldest = next(iter(find_projects(connection, name)), made)
+    if oldest.id < made.id:
+        connection.call("DELETE", f"/api/projects/{made.id}")
+        return oldest
+    return made
+
+
 def labels_of(connection: Connection, *, project: int | None = None, task: int | None = None) -> list[Label]:
     """The labels of a project or task; to be read anew at every pull, since people rename and add them."""
     query: Query = [("project_id", project)] if project is not None else [("task_id", task or 0)]
@@ -52,7 +67,8 @@ def labels_of(connection: Connection, *, project: int | None = None, task: int |
 
 
 def ensure_labels(connection: Connection, project: int, wanted: Iterable[LabelSpec]) -> dict[int, int]:
-    """Class id -> label id, with labels added that the project lacks; others there stay as they are.
+    """Class id -> label id, with labels added that the project lacks and colours as they are wanted; labels of other
+    names stay as they are.
 
     Raises Rejected where a label of that name is for something other than masks.
     """
@@ -61,14 +77,24 @@ def ensure_labels(connection: Connection, project: int, wanted: Iterable[LabelSp
     missing = [one for one in specs if one.name not in known]
     if missing:
         added = {"labels": [_label(one) for one in missing]}
-        connection.send("PATCH", f"/api/projects/{project}", added, repeat=False)
+        refusal = None
+        try:
+            connection.send("PATCH", f"/api/projects/{project}", added, repeat=False)
+        except Rejected as error:  # perhaps another push was quicker
+            refusal = error
         known = {one.name: one for one in labels_of(connection, project=project)}
+        if refusal is not None and any(one.name not in known for one in missing):
+            raise refusal
     out = {}
     for spec in specs:
         label = known.get(spec.name)
         if label is None or label.kind not in _FIT:
             kind = f"is for {label.kind}" if label else "could not be added"
             raise Rejected(f"Label {spec.name} of the CVAT project {kind}; make it a label for masks.")
+        if label.colour.lower() != spec.colour:
+            # CVAT forgets the colour of a label that is sent with its name alone, so both go
+            value = {"name": spec.name, "color": spec.colour}
+            connection.send("PATCH", f"/api/labels/{label.id}", value, repeat=True)
         out[spec.class_id] = label.id
     return out
 
@@ -138,6 +164,23 @@ def check_count(got: Iterable[Shape], sent: Mapping[int, int]) -> None:
                 f"CVAT holds {held.get(frame, 0)} shapes on frame {frame}, {sent.get(frame, 0)} were sent; "
                 "the push is not complete."
             )
+
+
+def holds_any(got: Iterable[Shape], sent: Iterable[tuple[int, Iterable[bytes]]]) -> bool:
+    """Whether a task holds at least one of the shapes that were to be put there, just as ``wire`` wrote it. Since they
+    are put all at once, one says that all had arrived; what differs since is people's work.
+
+    ``sent``: frame -> its shapes.
+    """
+    held: dict[tuple[int, int], list[Shape]] = {}
+    for one in got:
+        held.setdefault((one.frame, one.label), []).append(one)
+    return any(
+        list(other.points) == shape["points"]
+        for frame, shapes in sent
+        for shape in map(json.loads, shapes)
+        for other in held.get((frame, shape["label_id"]), ())
+    )
 
 
 def frames_in(jobs: Iterable[Job], finished: bool) -> frozenset[int]:

@@ -36,7 +36,7 @@ def match_frames(frames: Iterable[Frame], sizes: Mapping[str, tuple[int, int]]) 
     if found.keys() != sizes.keys():
         odd = sorted(found.keys() ^ sizes.keys())[0]
         raise ImportFailed(
-            f"The CVAT task holds {len(found)} pictures where {len(sizes)} were sent ({odd}); delete it and push again."
+            f"The CVAT task holds {len(found)} pictures where {len(sizes)} were sent ({odd}); push again."
         )
     for name, (width, height) in sizes.items():
         if (found[name].width, found[name].height) != (width, height):

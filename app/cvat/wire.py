@@ -100,6 +100,7 @@ def encode(mask: Mask, labels: Mapping[int, int], ids: frozenset[int], frame: in
             continue
         if class_id not in labels:
             raise CantPush(f"Class {class_id} has no label in the CVAT project; push the class list first.")
+        _check(points, mask.shape[0], mask.shape[1], frame)
         out.append(_shape(points, labels[class_id], frame, 0, source))
     return out
 
@@ -155,6 +156,15 @@ def _shape(points: list[int], label: int, frame: int, z_order: int, source: str)
         b'"occluded":false,"attributes":[]}'
         % (frame, label, str(points)[1:-1].replace(" ", "").encode(), z_order, source.encode())
     )
+
+
+def _check(points: list[int], height: int, width: int, frame: int) -> None:
+    """CVAT takes runs that don't fill their box and boxes beyond the picture without a word, and then fails on every
+    export of the task; so nothing goes there that wasn't looked at. Raises CantPush."""
+    *runs, left, top, right, bottom = points
+    inside = 0 <= left <= right < width and 0 <= top <= bottom < height
+    if not inside or sum(runs) != (right - left + 1) * (bottom - top + 1) or min(runs[1:]) < 1:
+        raise CantPush(f"The mask of frame {frame} became a shape that CVAT can't read, and was not sent; report this.")
 
 
 def _points(starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64], width: int) -> list[int]:

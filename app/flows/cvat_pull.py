@@ -72,13 +72,15 @@ def run(
         pull = receipts.find(session, pull_id)
         batch = cvat.find(session, pull.batch_id)
         means = meaning(session, batch)
+        frames = cvat.frames(session, pull.batch_id)  # as they are before CVAT is asked, see ``_take``
+        done = receipts.done_samples(session, pull.id)
     if pull.state != "asked":
         return _facts(pull)
     try:
         progress(0, batch.size, "asking CVAT")
         with connect(settings, batch.server) as connection:
             seen = look(connection, batch, means)
-        wanted = _wanted(db, pull, seen)
+        wanted = _wanted(pull, [one for one in frames if one.sample_id not in done], seen)
         take_all(db, pull_id, seen, wanted, lambda session, frame: read(session, seen, frame, means), progress)
     except (Cancelled, RemaskError) as error:
         stopped(db, pull_id, error)
@@ -87,17 +89,13 @@ def run(
         return end(session, pull_id, seen)
 
 
-def _wanted(db: Database, pull: CvatPull, seen: Seen) -> list[CvatFrame]:
-    """The frames that this pull is about and that have no line yet."""
+def _wanted(pull: CvatPull, frames: Sequence[CvatFrame], seen: Seen) -> list[CvatFrame]:
+    """Those of ``frames`` that this pull is about."""
     finished = client.frames_in(seen.jobs, finished=True)
-    with db.read() as session:
-        frames = cvat.frames(session, pull.batch_id)
-        done = receipts.done_samples(session, pull.id)
     return [
         frame
         for frame in frames
         if frame.state in ("out", "back")
-        and frame.sample_id not in done
         and (pull.which != "finished" or frame.number in finished)
         and (pull.which != "samples" or frame.sample_id in pull.samples)
     ]
@@ -111,23 +109,38 @@ def take_all(
     find: Callable[[Session, CvatFrame], Found],
     progress: Progress,
 ) -> None:
-    """Read frames by ``find`` and take them, a chunk a transaction, so that a killed pull goes on where it was."""
+    """Read frames by ``find`` and take them, a chunk a transaction, so that a killed pull goes on where it was.
+
+    ``wanted``: as they were before CVAT was asked. Raises Conflict where the batch was closed meanwhile.
+    """
     for start in range(0, len(wanted), CHUNK):
         progress(start, len(wanted), "taking masks")
         some = wanted[start : start + CHUNK]
         with db.read() as session, cvat.warm(session, some):
             found = [find(session, frame) for frame in some]
         with db.write() as session:
-            _take(session, pull_id, found, seen)
+            _take(session, pull_id, found, some, seen)
     progress(len(wanted), len(wanted), "done")
 
 
-def _take(session: Session, pull_id: int, found: Sequence[Found], seen: Seen) -> None:
-    """A chunk of frames, in one transaction with the decisions that follow from them."""
+def _take(session: Session, pull_id: int, found: Sequence[Found], wanted: Sequence[CvatFrame], seen: Seen) -> None:
+    """A chunk of frames, in one transaction with the decisions that follow from them.
+
+    A frame that isn't as it was in ``wanted`` has been taken by another pull since, which may have seen more of what
+    people did: it is skipped.
+    """
     pull = receipts.find(session, pull_id)
     batch = cvat.find(session, pull.batch_id)
+    if batch.state == "closed":
+        raise Conflict(f"Batch {batch.name} was closed while it was pulled; what had come by then stays.")
     read_here = {one.sample_id for one in found}
     frames = {one.sample_id: one for one in cvat.frames(session, batch.id) if one.sample_id in read_here}
+    overtaken = {
+        one.sample_id
+        for one in wanted
+        if (one.base_id, one.pulled_hash) != (frames[one.sample_id].base_id, frames[one.sample_id].pulled_hash)
+    }
+    found = [_overtaken(one) if one.sample_id in overtaken else one for one in found]
     open_batches = receipts.decided(session, pull_id)
 
     def deciding(name: str) -> Batch:
@@ -147,6 +160,10 @@ def _take(session: Session, pull_id: int, found: Sequence[Found], seen: Seen) ->
     standing.refresh(session, list(frames))
 
 
+def _overtaken(found: Found) -> Found:
+    return Found(found.sample_id, None, reason="another pull took it in the meantime; pull again")
+
+
 def end(session: Session, pull_id: int, seen: Seen) -> dict[str, Any]:
     """The receipt's totals. One that nobody asked for and that tells nothing new is dropped."""
     pull = receipts.find(session, pull_id)
@@ -164,12 +181,14 @@ def end(session: Session, pull_id: int, seen: Seen) -> dict[str, Any]:
 
 
 def stopped(db: Database, pull_id: int, error: Exception) -> None:
-    """Note why a pull ended early."""
+    """Note why a pull ended early. A server that is away is one receipt, however often it is polled."""
     with db.write() as session:
         pull = receipts.find(session, pull_id)
         pull.state, pull.ended_at = "failed", now()
         pull.error = str(error) or "Cancelled; what it had taken by then stays."
         pull.counts = receipts.counts(session, pull_id)
+        if pull.origin != "person":
+            receipts.drop_failed(session, pull)
         cvat.find(session, pull.batch_id).pulled_at = now()  # the next poll waits its turn
 
 

@@ -4,40 +4,35 @@ Every step is a row before it is a request, and asks the server what is there be
 killed anywhere goes on and doubles nothing.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import logging
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import numpy as np
 from sqlalchemy.orm import Session
 
 from app.cvat import client, upload, webhook, wire
 from app.cvat.connection import Connection
-from app.cvat.errors import ImportFailed
+from app.cvat.errors import CountDiffers, Forbidden, ImportFailed, Rejected
 from app.cvat.pictures import frame_file, match_frames
 from app.cvat.probe import check_version, version
 from app.domain.classes import ClassList
-from app.domain.differences import Labels, differences
 from app.domain.errors import RemaskError
 from app.domain.exports.base import CantExport
 from app.domain.exports.names import FileNames
-from app.domain.mask import Mask
 from app.flows.cvat_batches import BadPush, delete_tasks
 from app.flows.cvat_link import Connect, connect
-from app.flows.cvat_masks import fill_of, mask_of, pushed_mask
+from app.flows.cvat_masks import encoded_frames
 from app.flows.progress import Cancelled, Progress, quiet
 from app.settings import Settings
 from app.store import cvat, datasets, rasters, standing
 from app.store.cvat import CLASS, SUGGESTION
 from app.store.db import Database
-from app.store.tables import CvatBatch, CvatFrame, Raster
+from app.store.tables import CvatBatch, Raster
 
-# Smaller regions of a suggestion are not shown beside the mask: a thousand specks help nobody.
-LEAST_REGION = 16
 FOLDER = "cvat"
-CHUNK = 100
-_NO_CLASS = np.uint16(65535)
+_LOG = logging.getLogger(__name__)
 
 
 def run(
@@ -76,9 +71,7 @@ def _task(db: Database, settings: Settings, connection: Connection, batch: CvatB
     beside = wire.suggestion_specs(classes, batch.background) if batch.source == "both" else ()
     with db.read() as session:
         name = f"Remask {datasets.by_id(session, batch.dataset_id).name}"
-    found = client.find_projects(connection, name)
-    known = next((one for one in found if one.id == batch.project_id), found[0] if found else None)
-    project = (known or client.create_project(connection, name, specs)).id
+    project = client.ensure_project(connection, name, specs, batch.project_id).id
     batch = _set(db, batch.id, project_id=project)
     labels = client.ensure_labels(connection, project, specs)
     suggested = client.ensure_labels(connection, project, beside) if beside else {}
@@ -87,7 +80,10 @@ def _task(db: Database, settings: Settings, connection: Connection, batch: CvatB
         cvat.set_labels(session, batch.id, SUGGESTION, suggested)
     if settings.cvat_webhook is not None and settings.cvat_secret is not None:
         target = f"{settings.cvat_webhook.rstrip('/')}/{quote(batch.server, safe='')}"
-        webhook.register(connection, project, target, settings.cvat_secret)
+        try:
+            webhook.register(connection, project, target, settings.cvat_secret)
+        except (Forbidden, Rejected) as error:  # masks get there all the same, and can be pulled by hand or by polling
+            _LOG.warning("CVAT %s takes no webhook for batch %s: %s", batch.server, batch.name, error)
     tasks = client.find_tasks(connection, project, batch.name)
     if batch.request is not None and batch.task_id in [one.id for one in tasks]:
         return batch
@@ -177,15 +173,16 @@ def _annotate(db: Database, connection: Connection, batch: CvatBatch, progress: 
         _set(db, batch.id, state="creating", request=None)
         raise
     with db.read() as session:
-        encoded = list(_encoded(session, batch, frames, numbers, progress))
+        encoded = list(encoded_frames(session, batch, frames, numbers, progress))
     held = client.shapes(connection, task=task)
-    if not held and any(shapes for _, shapes in encoded):
-        progress(0, 0, "sending masks")
-        # This replaces all shapes; the write before it fails where the job is another worker's by now.
-        _set(db, batch.id, state="annotating")
-        client.put_annotations(connection, task, wire.body(one for _, shapes in encoded for one in shapes))
-        held = client.shapes(connection, task=task)
-    client.check_count(held, {number: len(shapes) for number, shapes in encoded})
+    drawn = any(shapes for _, shapes in encoded)
+    if drawn and not held:
+        _put(db, connection, batch, encoded, progress)
+    elif drawn and not client.holds_any(held, encoded):
+        raise CountDiffers(
+            f"Somebody drew in task {task} before its masks were there; close the batch, which deletes that task, and "
+            "push again."
+        )
     found = client.jobs_of(connection, task)
     progress(batch.size, batch.size, "at CVAT")
     with db.write() as session:
@@ -200,34 +197,24 @@ def _annotate(db: Database, connection: Connection, batch: CvatBatch, progress: 
         return batch
 
 
-def _encoded(
-    session: Session, batch: CvatBatch, frames: Sequence[CvatFrame], numbers: dict[str, int], progress: Progress
-) -> Iterator[tuple[int, list[bytes]]]:
-    """(frame number, its shapes), frame by frame."""
-    classes = datasets.classes(session, datasets.by_id(session, batch.dataset_id), batch.class_version)
-    ids, fill = wire.pushed_ids(classes, batch.background), fill_of(classes)
-    labels, beside = cvat.labels(session, batch.id), cvat.labels(session, batch.id, SUGGESTION)
-    source = "auto" if batch.source == "suggestion" else "file"
-    for start in range(0, len(frames), CHUNK):
-        progress(start, batch.size, "drawing masks")
-        some = frames[start : start + CHUNK]
-        with cvat.warm(session, some):
-            for frame in some:
-                number = numbers[frame.name]
-                mask = pushed_mask(session, frame, fill)
-                shapes = wire.encode(mask, labels, ids, number, source) if frame.revision_id is not None else []
-                if frame.suggestion_id is not None:
-                    regions, shown = _beside(mask, mask_of(session, frame.suggestion_id), beside)
-                    shapes += wire.encode_regions(regions, shown, number)
-                yield number, shapes
-
-
-def _beside(mask: Mask, suggestion: Mask, labels: Mapping[int, int]) -> tuple[Labels, dict[int, int]]:
-    """Regions where a suggestion differs from the mask, whatever that says there, and the label of each that is shown:
-    those of classes that have a label, and not too small."""
-    regions, found = differences(np.where(mask == suggestion, suggestion, _NO_CLASS), suggestion)
-    shown = [one for one in found if one.becomes in labels and one.pixels >= LEAST_REGION]
-    return regions, {one.number: labels[one.becomes] for one in shown}
+def _put(
+    db: Database,
+    connection: Connection,
+    batch: CvatBatch,
+    encoded: Sequence[tuple[int, list[bytes]]],
+    progress: Progress,
+) -> None:
+    """All shapes at once into a task that has none. Raises CountDiffers, and then the next push makes the task anew."""
+    progress(0, 0, "sending masks")
+    # This replaces all shapes; the write before it fails where the job is another worker's by now.
+    _set(db, batch.id, state="annotating")
+    task = batch.task_id or 0
+    client.put_annotations(connection, task, wire.body(one for _, shapes in encoded for one in shapes))
+    try:
+        client.check_count(client.shapes(connection, task=task), {number: len(shapes) for number, shapes in encoded})
+    except CountDiffers:
+        _set(db, batch.id, state="creating", request=None)
+        raise
 
 
 def _abandon(db: Database, settings: Settings, batch_id: int, connect: Connect) -> None:

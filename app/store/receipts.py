@@ -134,6 +134,13 @@ def drop(session: Session, pull: CvatPull) -> None:
     session.delete(pull)
 
 
+def drop_failed(session: Session, pull: CvatPull) -> None:
+    """Forget earlier pulls of that batch that nobody asked for, that failed and took nothing: the newest says it."""
+    told = select(CvatLine.pull_id).where(CvatLine.pull_id == CvatPull.id).exists()
+    earlier = (CvatPull.batch_id == pull.batch_id, CvatPull.id < pull.id, CvatPull.origin != "person")
+    session.execute(delete(CvatPull).where(*earlier, CvatPull.state == "failed", ~told))
+
+
 def answers(session: Session, dataset_id: int, server: str) -> dict[int, CvatAnswer]:
     """label -> what was asked about it, answered or not."""
     query = select(CvatAnswer).where(CvatAnswer.dataset_id == dataset_id, CvatAnswer.server == server)

@@ -88,7 +88,8 @@ def route(method: str, pattern: str) -> Callable[[Route], Route]:
 
 class State:
     """Everything the server knows. ``polls``: how often a request is asked about before it is done; ``break_import``:
-    what the next import fails with."""
+        what the next import fails with; ``half_imports``: how many imports end with the first half of their pictures only
+    (synthesised); ``forbidden``: "METHOD path" that this account may not."""
 
     def __init__(self, numbers: Numbers | None = None, polls: int = 1, version: str = "2.54.1") -> None:
         self.numbers = numbers or Numbers()
@@ -99,6 +100,8 @@ class State:
         self.tokens: dict[str, bool] = {"full.token": False, "reading.token": True}
         self.organizations = {"mars"}
         self.break_import: str | None = None
+        self.half_imports = 0
+        self.forbidden: str | None = None
         self.projects: dict[int, Json] = {}
         self.labels: dict[int, Json] = {}
         self.tasks: dict[int, Json] = {}
@@ -132,6 +135,8 @@ class State:
         slug = request.headers.get("x-organization") or request.query.get("org")
         if slug and slug not in self.organizations:
             raise Refuse(404, {"detail": f"{slug} organization does not exist."})
+        if f"{request.method} {request.path}" == self.forbidden:
+            raise Refuse(403, {"detail": "You do not have permission to perform this action."})
         bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
         if self.tokens.get(bearer) and request.method not in ("GET", "HEAD"):
             raise Refuse(403, {"detail": "You do not have permission to perform this action."})
@@ -182,6 +187,9 @@ class State:
         if not found:
             raise ValueError("No media data found")
         found.sort(key=lambda one: one[0].encode())
+        if self.half_imports:
+            self.half_imports -= 1
+            found = found[: -(-len(found) // 2)]
         self.pictures[task["id"]], self.deleted[task["id"]], self.shapes[task["id"]] = found, [], []
         size = len(found)
         task |= {"size": size, "mode": "annotation", "data": task["id"], "image_quality": 100, "updated_date": WHEN}
