@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtri
 
 LEVEL, POWER = 0.95, 0.8
 DRAWS = 2000
@@ -123,7 +123,7 @@ def _estimate(observed: Floats, drawn: Floats, noise: Floats) -> Estimate:
     # Both signs of each shift: the arms the other way round then give the same interval the other way round.
     both = np.concatenate([gaps + shift, gaps - shift])
     low, high = np.nanquantile(both, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    reach = 1 + norm.ppf(POWER) / norm.ppf((1 + LEVEL) / 2)
+    reach = 1 + ndtri(POWER) / ndtri((1 + LEVEL) / 2)
     return Estimate(
         before,
         after,

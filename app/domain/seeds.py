@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t
+from scipy.special import stdtrit
 
 from app.domain.bootstrap import LEVEL
 
@@ -21,7 +21,8 @@ class Luck:
 
         Each side grows as independent errors add: by the root of the summed squares.
         """
-        reach = float(t.ppf((1 + LEVEL) / 2, self.freedom)) * self.deviation * 2**0.5
+        # Student's t; scipy.stats, which takes long to load, asks the same function.
+        reach = float(stdtrit(self.freedom, (1 + LEVEL) / 2)) * self.deviation * 2**0.5
         return difference - float(np.hypot(difference - low, reach)), difference + float(
             np.hypot(high - difference, reach)
         )

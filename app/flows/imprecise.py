@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from app.domain.checks.base import Finding
 from app.domain.checks.imprecise_mask import ImpreciseMask
 from app.domain.classes import ClassList, Role
-from app.domain.detector import Detector, ImageScore, Predicted
+from app.domain.detector import Predicted
 from app.domain.detector.sentence import UNPLACED
 from app.domain.folds import verify_unseen
 from app.domain.mask import Mask, pixel_hash
@@ -27,6 +27,9 @@ from app.store.findings import Looked, Ran
 from app.store.tables import Region, Sample, Snapshot
 from ml import predictions as files
 from ml import snapshot as frozen
+
+if TYPE_CHECKING:
+    from app.domain.detector import ImageScore
 
 BATCH = 50
 # Predictions of a lower mean IoU are too weak to flag a mask by; what they say still ranks.
@@ -68,6 +71,8 @@ def judge(
 ) -> dict[str, Any]:
     """Judge every mask of the snapshot by the predictions in the run's folder; what it came to, also kept in the run's
     row. What an interrupted judging has written is replaced. Raises SawIt, BadPrediction."""
+    from app.domain.detector import Detector  # what learns takes a second to load, and servers never judge
+
     folder = folder_of(home, run_id)
     predicted = Predictions(path_of(home, snapshot), folder)
     with db.read() as session:
@@ -121,7 +126,7 @@ def _learned(folder: Path) -> list[set[str]]:
     return [set(json.loads((place / "splits.json").read_text())) for place in places]
 
 
-def _write_batch(db: Database, run_id: int, found: Sequence[tuple[Sample, Predicted, ImageScore]]) -> list[Judged]:
+def _write_batch(db: Database, run_id: int, found: Sequence[tuple[Sample, Predicted, "ImageScore"]]) -> list[Judged]:
     maps = [Picture((one.pixel_map * 255).round().astype(np.uint8)) for _, _, one in found]
     with db.write() as session:
         stored = rasters.put_pictures(session, maps)
@@ -139,7 +144,7 @@ def _write_batch(db: Database, run_id: int, found: Sequence[tuple[Sample, Predic
     return out
 
 
-def _score(one: ImageScore) -> float:
+def _score(one: "ImageScore") -> float:
     """The probability that the mask has an error; equal ones are told apart by rank, which weighs a thousandth."""
     return 0.999 * one.probability + 0.001 * one.score
 
