@@ -28,6 +28,9 @@ from ml.machine import enter, in_config, pick_device
 from ml.models import Trained, load
 from ml.report import exit_status, to_stdout
 
+# Seconds for a connection, and for the next bytes of an answer.
+PATIENCE = (10.0, 60.0)
+
 
 class Function:
     """``spec``: the labels, called as in the class list; background, which CVAT leaves unpainted, only on demand."""
@@ -98,6 +101,7 @@ def annotate(server: dict[str, Any], model: Path, task: int, replace: bool, devi
         config = Config(verify_ssl=server["verify"], cache_dir=Path(cache))
         try:
             with Client(server["url"], config=config, check_server_version=False) as client:
+                _lose_patience(client)
                 _log_in(client, server)
                 names = {one.name for one in client.tasks.retrieve(task).get_labels()}
                 function = _Counted(create(str(model), device, threads))
@@ -116,10 +120,20 @@ def annotate(server: dict[str, Any], model: Path, task: int, replace: bool, devi
             raise Broken(f"CVAT broke off: {first[:200]}") from error
 
 
+def _lose_patience(client: Client) -> None:
+    """Give every call of the SDK a timeout; it has none by itself, and a server that hangs would hold it forever."""
+    plain = client.api_client.rest_client.request
+
+    def request(*args: Any, **more: Any) -> Any:
+        return plain(*args, **more | {"_request_timeout": more.get("_request_timeout") or PATIENCE})
+
+    client.api_client.rest_client.request = request
+
+
 def _log_in(client: Client, server: dict[str, Any]) -> None:
     client.organization_slug = server["organization"]
-    if server["token"] is not None:
-        client.api_client.set_default_header("Authorization", f"Bearer {server['token']}")
+    if server["authorization"] is not None:
+        client.api_client.set_default_header("Authorization", server["authorization"])
     else:
         client.login((server["user"], server["password"]))
 

@@ -6,7 +6,6 @@ on servers whose version isn't its own. Redirects are never followed, so credent
 
 import json
 import logging
-import re
 import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -40,8 +39,6 @@ JSON = "application/json"
 _ACCEPT = "application/vnd.cvat+json, application/json;q=0.9, */*;q=0.1"
 _TRY_AGAIN = frozenset((429, 500, 502, 503, 504))
 _SAFE_TO_REPEAT = frozenset(("GET", "HEAD", "PUT", "DELETE"))
-# The key of a password login is 40 hexadecimal digits; personal access tokens aren't.
-_LOGIN_KEY = re.compile(r"[0-9a-f]{40}")
 _MAX_ANSWER = 4 << 30
 _LOG = logging.getLogger(__name__)
 Query = Sequence[tuple[str, str | int]]
@@ -150,9 +147,8 @@ class Connection:
         return parts.path.removeprefix(prefix) if prefix else parts.path
 
     def _authorization(self) -> str:
-        if self.server.token is not None:
-            token = self.server.token.get_secret_value()
-            return f"{'Token' if _LOGIN_KEY.fullmatch(token) else 'Bearer'} {token}"
+        if self.server.authorization is not None:
+            return self.server.authorization
         if self._login is None:
             self._login = f"Token {self._log_in()}"
         return self._login

@@ -12,6 +12,7 @@ The environment describes one server called ``default``: REMASK_CVAT_URL, REMASK
 REMASK_CVAT_PASSWORD, REMASK_CVAT_ORGANIZATION, REMASK_CVAT_CA, REMASK_CVAT_VERIFY.
 """
 
+import re
 import stat
 import tomllib
 from collections.abc import Mapping
@@ -28,6 +29,8 @@ from app.domain.errors import NotFound
 DEFAULT = "default"
 _PREFIX = "REMASK_CVAT_"
 _FIELDS = frozenset(("url", "token", "token_env", "user", "password", "password_env", "organization", "ca", "verify"))
+# The key of a password login is 40 hexadecimal digits; personal access tokens aren't.
+_LOGIN_KEY = re.compile(r"[0-9a-f]{40}")
 _FALSE = frozenset(("0", "false", "no", "off"))
 
 
@@ -55,6 +58,14 @@ class Server:
         object.__setattr__(self, "url", f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}")
         if self.token is None and (self.user is None or self.password is None):
             raise BadServer(f"CVAT server {self.name} has no login; give a token, or a user and a password.")
+
+    @property
+    def authorization(self) -> str | None:
+        """The header that the token makes; None for a user with a password, who has to log in first."""
+        if self.token is None:
+            return None
+        token = self.token.get_secret_value()
+        return f"{'Token' if _LOGIN_KEY.fullmatch(token) else 'Bearer'} {token}"
 
     @property
     def secrets(self) -> tuple[str, ...]:

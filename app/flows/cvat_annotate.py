@@ -42,7 +42,7 @@ def run(
         raise NoSdk("Drawing into CVAT needs its SDK; install it with: pip install 'remask[cvat]'")
     login = {
         "url": target.url,
-        "token": target.token.get_secret_value() if target.token is not None else None,
+        "authorization": target.authorization,
         "user": target.user,
         "password": target.password.get_secret_value() if target.password is not None else None,
         "organization": target.organization,

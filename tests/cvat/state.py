@@ -88,7 +88,7 @@ def route(method: str, pattern: str) -> Callable[[Route], Route]:
 
 class State:
     """Everything the server knows. ``polls``: how often a request is asked about before it is done; ``break_import``:
-        what the next import fails with; ``half_imports``: how many imports end with the first half of their pictures only
+    what the next import fails with; ``half_imports``: how many imports end with the first half of their pictures alone
     (synthesised); ``forbidden``: "METHOD path" that this account may not."""
 
     def __init__(self, numbers: Numbers | None = None, polls: int = 1, version: str = "2.54.1") -> None:

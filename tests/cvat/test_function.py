@@ -15,11 +15,13 @@ from app.flows.child import folder_of
 from app.store import datasets
 from app.store.tables import Run
 from ml import config as configs
+from ml import cvat_function
 from ml.cvat_function import annotate, create
 from ml.data import Scaling
 from ml.errors import Broken, Refused
 from ml.models import Trained, build
 from ml.snapshot import Class
+from tests.cvat.faults import Fault, Plan
 from tests.cvat.trip import DATASET, Trip
 
 CLASSES = (Class(0, "background", "background", "#000000"), Class(1, "rock", "foreground", "#aa0000"))
@@ -95,7 +97,7 @@ def test_it_draws_into_a_task(trip: Trip, run: int) -> None:
 def test_it_takes_away_what_was_there_when_it_is_told_to(trip: Trip, tmp_path: Path) -> None:
     task = trip.pushed().task_id or 0
     save_model(tmp_path / "run/model.pt")
-    server = {"url": trip.standin.url, "token": "full.token", "organization": None, "verify": True}
+    server = {"url": trip.standin.url, "authorization": "Bearer full.token", "organization": None, "verify": True}
     drawn = annotate(server, tmp_path / "run/model.pt", task, True, "cpu", 1)
     assert drawn == len(trip.standin.state.shapes[task]) > 0
     with pytest.raises(Broken, match="CVAT broke off"):
@@ -104,3 +106,13 @@ def test_it_takes_away_what_was_there_when_it_is_told_to(trip: Trip, tmp_path: P
         label["name"] = f"other {label['id']}"
     with pytest.raises(Refused, match="no label called rock"):
         annotate(server, tmp_path / "run/model.pt", task, True, "cpu", 1)
+
+
+def test_a_server_that_hangs_is_given_up(trip: Trip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = trip.pushed().task_id or 0
+    save_model(tmp_path / "run/model.pt")
+    monkeypatch.setattr(cvat_function, "PATIENCE", (2.0, 0.05))
+    server = {"url": trip.standin.url, "authorization": "Bearer full.token", "organization": None, "verify": True}
+    trip.standin.plan = Plan(len(trip.standin.calls) + 1, Fault.HANG, 50)
+    with pytest.raises(Broken, match="CVAT broke off"):
+        annotate(server, tmp_path / "run/model.pt", task, False, "cpu", 1)
