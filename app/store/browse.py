@@ -18,6 +18,7 @@ __all__ = ["COUNTED", "SORTS", "BadCursor", "Filter", "Page", "Row"]
 
 COUNTED = 10_000  # pages count what matches up to here, so that they cost the same in a set of any size
 LOOKED = 20_000  # keys that are read at a time for a text in them: there is no index of parts of words
+DEARER = 5  # times that a key costs whose sample has to be looked up by class or check first
 
 
 @dataclass(frozen=True)
@@ -79,19 +80,20 @@ def count(session: Session, dataset_id: int, filter: Filter) -> int:
 def count_up_to(session: Session, dataset_id: int, filter: Filter, most: int | None = None) -> Count:
     """As ``count``, no further than ``most`` (COUNTED), nor than LOOKED keys where a text is looked for in them."""
     most = COUNTED if most is None else most
-    by_flags = filter.check is not None and not filter.ranged
+    by_flags = filter.check is not None and not filter.ranged and not filter.q
     order = "newest" if by_flags else "worst" if filter.scored_by is None else filter.sort
     matching = Matching(session, dataset_id, replace(filter, sort=order), few=by_flags)
     kept = matching.kept_count()
     if kept is not None:
         return Count(kept)
     query = matching.samples(Sample.id, Sample.key.label("name"), text=False)
-    if not by_flags:  # those are few, and gone through from the flags: an order would have all samples gone through
+    if filter.q or (filter.scored_by is not None and not by_flags):
+        # Those whose keys are read, and what has the scores in order; else an order would have more gone through.
         query = query.order_by(*matching.order())
-    some = query.limit(LOOKED if filter.q else most + 1).subquery()
+    some = query.limit(_looked(filter) if filter.q else most + 1).subquery()
     matches = func.count(case((has_text(some.c.name, filter.q), 1))) if filter.q else func.count()
     found, looked = session.execute(select(matches, func.count()).select_from(some)).one()
-    return Count(min(found, most), found > most or (bool(filter.q) and looked == LOOKED))
+    return Count(min(found, most), found > most or (bool(filter.q) and looked == _looked(filter)))
 
 
 def ids(session: Session, dataset_id: int, filter: Filter) -> list[int]:
@@ -135,7 +137,7 @@ def place(session: Session, dataset_id: int, filter: Filter, sample_id: int) -> 
         query = query.add_columns(Sample.key.label("name")).order_by(*matching.order(backwards=True))
     counted = 0
     for part in matching.beyond(here, backwards=True):
-        most = LOOKED if filter.q else COUNTED + 1 - counted
+        most = _looked(filter) if filter.q else COUNTED + 1 - counted
         counted += _number(session, query.where(part).limit(most), filter.q)
     return min(counted, COUNTED + 1), previous[0] if previous else None, following[0] if following else None
 
@@ -151,6 +153,12 @@ def histogram(session: Session, dataset_id: int, filter: Filter, bins: int = 40)
     for index, number in session.execute(query):
         counts[int(index)] = number
     return counts
+
+
+def _looked(filter: Filter) -> int:
+    """How many keys are read at a time for a text."""
+    plain = filter.check is None and filter.class_id is None and filter.scored_by is None
+    return LOOKED if plain else max(1, LOOKED // DEARER)
 
 
 def _here(session: Session, matching: Matching, sample_id: int) -> Place | None:
@@ -169,15 +177,16 @@ def _walk(session: Session, matching: Matching, start: Place | None, limit: int,
     value = matching.value.label("value")
     query = matching.samples(value, Sample.id, Sample.key.label("name"), text=False)
     query = query.order_by(*matching.order(backwards))
+    looked = _looked(matching.filter)
     found: list[Place] = []
     for part in [true()] if start is None else matching.beyond(start, backwards):
-        some = query.where(part).limit(LOOKED if text else limit - len(found)).subquery()
+        some = query.where(part).limit(looked if text else limit - len(found)).subquery()
         walked = select(some.c.value, some.c.id)
         wanted = walked.where(has_text(some.c.name, text)) if text else walked
         found += [(at, id) for at, id in session.execute(wanted.limit(limit - len(found)))]
         if len(found) == limit:
             break
-        last = session.execute(walked.offset(LOOKED - 1).limit(1)).first() if text else None
+        last = session.execute(walked.offset(looked - 1).limit(1)).first() if text else None
         if last is not None:
             return _Walked(found, (last.value, last.id))
     return _Walked(found)
