@@ -8,8 +8,9 @@ import hashlib
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
-from sqlalchemy import case, func, insert, null, select, text
+from sqlalchemy import case, func, insert, null, select, text, update
 from sqlalchemy.orm import Session
 
 from app.domain.errors import RemaskError
@@ -56,6 +57,8 @@ def put(session: Session, datas: Iterable[bytes]) -> list[str]:
         if small:
             session.execute(insert(Blob), small)
         for hash in large:
+            room = func.zeroblob(len(kept[hash]))
+            session.execute(insert(Blob).values(hash=hash, size=len(kept[hash]), data=room))
             _write(session, hash, kept[hash])
     return hashes
 
@@ -94,6 +97,38 @@ def outside(session: Session) -> int:
     return session.scalar(query) or 0
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where the bytes of a hash are: ``inside`` the database, or in an object store."""
+
+    hash: str
+    size: int
+    inside: bool
+
+
+def places(session: Session, after: str, limit: int) -> list[Place]:
+    """Up to ``limit`` blobs that have bytes, in the order of their hashes, beginning after one."""
+    query = select(Blob.hash, Blob.size, func.length(Blob.data) > 0).where(Blob.hash > after, Blob.size > 0)
+    return [
+        Place(hash, size, bool(inside))
+        for hash, size, inside in session.execute(query.order_by(Blob.hash).limit(limit))
+    ]
+
+
+def empty(session: Session, hashes: Collection[str]) -> None:
+    """Let the rows of these give up their bytes, which an object store has."""
+    session.execute(update(Blob).where(Blob.hash.in_(hashes)).values(data=b""))
+
+
+def fill(session: Session, hash: str, data: bytes) -> None:
+    """Let a row have its bytes, which were in an object store."""
+    large = len(data) > _LARGE and _in_parts(session)
+    kept = func.zeroblob(len(data)) if large else data
+    session.execute(update(Blob).where(Blob.hash == hash).values(data=kept))
+    if large:
+        _write(session, hash, data)
+
+
 def without_row(session: Session, hashes: Collection[str]) -> list[str]:
     """Those of ``hashes`` that no row has."""
     known = set(_known(session, hashes))
@@ -121,7 +156,7 @@ def _opened(session: Session, hash: str) -> Iterator[sqlite3.Blob]:
 
 
 def _write(session: Session, hash: str, data: bytes) -> None:
-    session.execute(insert(Blob).values(hash=hash, size=len(data), data=func.zeroblob(len(data))))
+    """Write the bytes into a row that has room for them."""
     with _opened(session, hash) as opened:
         for start in range(0, len(data), _PART):
             opened.write(memoryview(data)[start : start + _PART])

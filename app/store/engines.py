@@ -63,6 +63,17 @@ def backup(source: Path, target: Path) -> None:
     part.replace(target)
 
 
+def compact(path: Path) -> None:
+    """Let an SQLite file give back the room of what was removed from it, while nobody else has it open; needs as much
+    again for a moment."""
+    connection = sqlite3.connect(path)
+    try:
+        connection.execute("VACUUM")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # until then it lies in the log
+    finally:
+        connection.close()
+
+
 def _sqlite(url: URL) -> Engine:
     engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
     event.listen(engine, "connect", _on_connect)

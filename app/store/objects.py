@@ -4,6 +4,7 @@ An object is put before the row that names it is committed, and never changed, s
 at most. Credentials, region and endpoint come from the usual AWS_ variables. The only module that knows obstore.
 """
 
+import hashlib
 import logging
 import os
 import re
@@ -83,6 +84,16 @@ class Objects:
             return self._ask(lambda: bytes(obstore.get(self._store, _path(hash)).bytes()))
         except FileNotFoundError:
             return None
+
+    def lacking(self, hashes: Sequence[str]) -> list[str]:
+        """Those of ``hashes`` under which other bytes are, or none; all are read, several at a time."""
+
+        def holds(hash: str) -> bool:
+            data = self.get(hash)
+            return data is not None and hashlib.sha256(data).hexdigest() == hash
+
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            return [hash for hash, there in zip(hashes, pool.map(holds, hashes), strict=True) if not there]
 
     def walk(self) -> Iterator[list[Kept]]:
         """Every object whose name holds a hash, about a thousand at a time, in no order."""
