@@ -80,6 +80,7 @@ document.addEventListener("click", (event) => {
   if (!button) return;
   if (button.dataset.pull) run(() => pull(card, button.dataset.pull), button);
   else if ("retry" in button.dataset) run(() => post(`/cvat/batches/${card.dataset.batch}/retry`).then(refresh), button);
+  else if ("refresh" in button.dataset) run(() => post(`/cvat/batches/${card.dataset.batch}/refresh`).then(refresh), button);
   else if ("close" in button.dataset) run(() => post(`/cvat/batches/${card.dataset.batch}/close`).then(refresh), button);
   else if ("test" in button.dataset) run(() => test(button), button);
   else if (button.dataset.answer) run(() => answer(button), button);

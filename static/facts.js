@@ -1,6 +1,8 @@
 // The side of the sample's page: status, classes with their eyes, flags, masks and decisions.
 
-import { $, el, moment, number, percent, plural, score, swatch, words } from "./ui.js";
+import { post } from "./api.js";
+import { follow } from "./jobs.js";
+import { $, el, fail, moment, number, percent, plural, score, swatch, words } from "./ui.js";
 
 const VERBS = { keep: "kept", exclude: "excluded", include: "taken back in", restore: "restored a mask", reject: "rejected a mask", edit: "drew a mask", cvat: "taken from CVAT", accept: "accepted a region", keep_regions: "kept a region", undo: "undone" };
 const CVAT = { planned: "on the way", out: "at CVAT", back: "back", refused: "could not go", closed: "closed", sent: "sent by file" };
@@ -77,10 +79,25 @@ export function facts({ classes, viewer, look, restore, reject, compare }) {
     return el("li", {}, el("div", {}, `${VERBS[one.verb] ?? one.verb}${one.undone ? " (undone)" : ""}`, el("small", {}, `${one.actor}, ${moment(one.at)}${many}`)));
   }
 
-  function atCvat(one) {
+  // What a person asks for by name counts as looked at, also where nothing was changed.
+  async function pull(batch, sample, button) {
+    button.disabled = true;
+    try {
+      const { job, receipt } = await post(`/cvat/batches/${batch}/pull`, { samples: [sample] });
+      await follow(job);
+      location.href = `${base}/cvat/receipts/${receipt}`;
+    } catch (error) {
+      fail(error);
+      button.disabled = false;
+    }
+  }
+
+  function atCvat(one, sample) {
     const job = one.job_state ? `job ${one.job_state}${one.assignee ? `, ${one.assignee}` : ""}` : one.reason;
     return el("li", {}, el("div", {}, el("a", { href: `${base}/cvat/batches/${one.batch}` }, `Batch ${one.batch}`), ` · ${CVAT[one.state] ?? one.state}`, job && el("small", {}, job)),
-      el("div", { class: "row" }, one.link && el("a", { class: "button small", href: one.link, target: "_blank", rel: "noreferrer" }, "Open in CVAT")));
+      el("div", { class: "row" },
+        one.state === "out" && el("button", { class: "button small", type: "button", "data-needs": "admin", title: "Only this sample; unchanged counts as right", onclick: (event) => pull(one.batch, sample, event.target) }, "Pull"),
+        one.link && el("a", { class: "button small", href: one.link, target: "_blank", rel: "noreferrer" }, "Open in CVAT")));
   }
 
   const none = (text) => [el("p", { class: "muted" }, text)];
@@ -99,7 +116,7 @@ export function facts({ classes, viewer, look, restore, reject, compare }) {
       ...(quiet.length ? [el("p", { class: "muted quiet" }, `Below the threshold: ${quiet.join(", ")}.`)] : []));
     $("#revisions").replaceChildren(...(sample.revisions.length ? sample.revisions.map((one) => revision(one, shown)) : none("No mask.")));
     const torn = sample.revisions.some((one) => one.state === "pending" && one.source === "cvat") && el("li", {}, el("div", {}, "Changed there and here"), el("a", { class: "button small primary", href: `${base}/samples/${sample.id}/conflict` }, "Settle it"));
-    $("#cvat").replaceChildren(...[torn, ...sample.cvat.map(atCvat)].filter(Boolean), ...(sample.cvat.length ? [] : none("Never sent.")));
+    $("#cvat").replaceChildren(...[torn, ...sample.cvat.map((at) => atCvat(at, sample.id))].filter(Boolean), ...(sample.cvat.length ? [] : none("Never sent.")));
     $("#decisions").replaceChildren(...(sample.decisions.length ? sample.decisions.map(decision) : none("None yet.")));
   }
 

@@ -1,7 +1,5 @@
-"""Commands that go to CVAT and back: push, pull, list, test, answer, close, annotate."""
+"""Commands that go to CVAT: push, list, test, answer, close, annotate."""
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, cast
 
 import typer
@@ -10,12 +8,12 @@ from app.cli import console
 from app.cli.review import As
 from app.cli.shared import DatasetName, Json, open_data, read_settings
 from app.domain.actor import person
-from app.flows import cvat_annotate, cvat_answers, cvat_batches, cvat_file_read, cvat_link, cvat_pull
+from app.flows import cvat_annotate, cvat_answers, cvat_batches, cvat_link
 from app.flows.cvat_batches import Options, Source
 from app.flows.review import Selection
 from app.store import cvat, datasets, receipts
 from app.store.browse import Filter
-from app.store.tables import CvatBatch, CvatLine, CvatPull, Sample
+from app.store.tables import CvatBatch
 
 Server = Annotated[str | None, typer.Option(help="Name of a configured server, where there are several.")]
 BatchId = Annotated[int, typer.Argument(metavar="BATCH", help="Number of a batch, as `remask cvat list` has it.")]
@@ -65,84 +63,22 @@ def push(
         console.say(f"Batch {made.id}: {result['samples']} samples at {made.url}/tasks/{result['task']}")
 
 
-def pull(
-    dataset: Annotated[str | None, typer.Argument(metavar="DATASET", help="All its batches at CVAT.")] = None,
-    batch: Annotated[int | None, typer.Option(help="Only this batch.")] = None,
-    finished_only: Annotated[bool, typer.Option("--finished-only", help="Only frames of completed jobs.")] = False,
-    confirm: Annotated[bool, typer.Option("--confirm", help="Unchanged masks count as confirmed everywhere.")] = False,
-    actor: As = None,
-    json: Json = False,
-) -> None:
-    """Bring masks back from CVAT and tell what became of each.
-
-    Example: remask cvat pull mars --finished-only
-    """
-    if (dataset is None) == (batch is None):
-        raise typer.BadParameter("name either a dataset or a --batch")
-    from app import jobs  # the job engine takes a third of a second to load
-
-    settings, db = open_data()
-    with db.read() as session:
-        if batch is not None:
-            ids = [batch]
-        else:
-            rows = cvat.of_dataset(session, datasets.find(session, dataset or "").id)
-            ids = [one.id for one in rows if one.state == "at_cvat"]
-    who = person(actor or settings.reviewer)
-    told = []
-    for id in ids:
-        asked = cvat_pull.request(db, id, who, "finished" if finished_only else "all", confirm=confirm)
-        with console.progress(json) as progress:
-            jobs.see_done(db, settings, asked.job_id or 0, progress)
-        with db.read() as session:
-            told.append((cvat.find(session, id), receipts.find(session, asked.id)))
-            if not json:
-                _tell_lines(receipts.lines(session, asked.id))
-    if json:
-        console.dump([_receipt(*one) for one in told])
-        return
-    for made, receipt in told:
-        _tell(made, receipt)
-    if not told:
-        console.say("No batch is at CVAT.")
-
-
-def read_(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A zip of CVAT's Export dataset.")],
+def list_(
     dataset: DatasetName,
-    batch: Annotated[int | None, typer.Option(help="As what it was sent, if not the newest cvat export.")] = None,
-    confirm: Annotated[bool, typer.Option("--confirm", help="Unchanged masks count as confirmed.")] = False,
-    actor: As = None,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Ask CVAT first how far the jobs are.")] = False,
     json: Json = False,
 ) -> None:
-    """Read what CVAT exported by hand, as a pull with its receipt.
-
-    Example: remask cvat read fixed.zip mars
-    """
-    from app import jobs  # the job engine takes a third of a second to load
-
-    settings, db = open_data()
-    asked = cvat_file_read.request(db, file, dataset, person(actor or settings.reviewer), batch, confirm)
-    with console.progress(json) as progress:
-        jobs.see_done(db, settings, asked.job_id or 0, progress)
-    with db.read() as session:
-        made, receipt = cvat.find(session, asked.batch_id), receipts.find(session, asked.id)
-        if not json:
-            _tell_lines(receipts.lines(session, asked.id))
-    if json:
-        console.dump(_receipt(made, receipt))
-        return
-    _tell(made, receipt)
-
-
-def list_(dataset: DatasetName, json: Json = False) -> None:
     """List the batches of a dataset: where each stands, its jobs in CVAT, and labels that wait for an answer.
 
-    Example: remask cvat list mars
+    Example: remask cvat list mars --refresh
     """
-    _, db = open_data()
+    settings, db = open_data()
     with db.read() as session:
         row = datasets.find(session, dataset)
+        there = [one.id for one in cvat.of_dataset(session, row.id) if one.state == "at_cvat"]
+    for id in there if refresh else ():
+        cvat_batches.refresh(db, settings, id)
+    with db.read() as session:
         cards = cvat.cards(session, row.id)
         questions = receipts.questions(session, row.id)
     if json:
@@ -240,30 +176,6 @@ def _selection(keys: list[str], text: str | None, flag: str | None, group: int |
     return Selection(filter=filters.made(told) if any(told.values()) else Filter(flagged=True))
 
 
-def _tell_lines(lines: Sequence[tuple[CvatLine, Sample]]) -> None:
-    """What a receipt says of samples that aren't just as they were."""
-    for line, sample in lines:
-        if line.outcome != "unchanged" or line.reason:
-            console.say(f"  {line.outcome} {sample.key}{_detail(line.pixels, line.reason)}")
-
-
-def _tell(made: CvatBatch, receipt: CvatPull) -> None:
-    counts = ", ".join(f"{count} {outcome}" for outcome, count in receipt.counts.items()) or "nothing"
-    console.say(f"Pull {receipt.id} of batch {made.id}: {counts}.")
-    for note in receipt.notes:
-        console.say(f"  {note}")
-    if receipt.state == "asks":
-        console.say("  Labels that are no class here wait for an answer: remask cvat answer")
-
-
-def _detail(pixels: int, reason: str) -> str:
-    return (f", {pixels} pixels" if pixels else "") + (f": {reason}" if reason else "")
-
-
 def _card(batch: CvatBatch) -> dict[str, object]:
     names = ("id", "name", "server", "state", "size", "project_id", "task_id", "jobs", "error", "source", "background")
     return {name: getattr(batch, name) for name in names}
-
-
-def _receipt(batch: CvatBatch, pull: CvatPull) -> dict[str, object]:
-    return {"batch": batch.id, "pull": pull.id, "state": pull.state, "counts": pull.counts, "notes": pull.notes}

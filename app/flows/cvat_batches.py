@@ -126,6 +126,21 @@ def close(db: Database, settings: Settings, batch_id: int, connect: Connect = co
         return batch
 
 
+def refresh(db: Database, settings: Settings, batch_id: int, connect: Connect = connect) -> CvatBatch:
+    """Ask CVAT how far a batch's jobs are, and whose; no mask is looked at. Raises NotFound, CvatError, and Conflict
+    for a batch that isn't at CVAT."""
+    with db.read() as session:
+        batch = cvat.find(session, batch_id)
+    if batch.state != "at_cvat" or batch.task_id is None:
+        raise Conflict(f"Batch {batch.name} is not at CVAT, so it has no jobs there.")
+    with connect(settings, batch.server) as connection:
+        found = client.jobs_of(connection, batch.task_id)
+    with db.write() as session:
+        batch = cvat.find(session, batch_id)
+        batch.jobs = [vars(one) for one in found]
+        return batch
+
+
 def delete_tasks(settings: Settings, batch: CvatBatch, connect: Connect) -> None:
     """Take away what a push that isn't complete has left in CVAT. Raises CvatError."""
     if batch.project_id is None:

@@ -8,12 +8,14 @@ from sqlalchemy.orm import Session
 from app.cvat import client
 from app.domain.actor import Actor
 from app.domain.errors import Conflict, Invalid, RemaskError
+from app.flows import review
 from app.flows.cvat_link import Connect, connect
 from app.flows.cvat_read import Found, Seen, look, meaning, read
 from app.flows.cvat_settle import settle
 from app.flows.progress import Cancelled, Progress, quiet
+from app.flows.review import Selection
 from app.settings import Settings
-from app.store import cvat, decisions, jobs, receipts, standing
+from app.store import cvat, datasets, decisions, jobs, receipts, standing
 from app.store.db import Database
 from app.store.tables import Batch, CvatFrame, CvatPull, now
 
@@ -25,6 +27,21 @@ CHUNK = 50
 
 class BadPull(Invalid):
     """A pull that can't be made as it was asked for."""
+
+
+def where(db: Database, dataset: str, keys: Sequence[str] = ()) -> dict[int, list[int]]:
+    """The batches of a dataset that are at CVAT, the newest first, each with those of its samples that ``keys`` name;
+    without keys all of them, and no sample. Raises NotFound, and BadPull for a sample that none of them holds."""
+    with db.read() as session:
+        row = datasets.find(session, dataset)
+        ids = [one.id for one in cvat.of_dataset(session, row.id) if one.state == "at_cvat"]
+        if not keys:
+            return {id: [] for id in ids}
+        named = {one.id: one.key for one in review.selected(session, row.id, Selection(keys=keys))}
+        held = {id: [one.sample_id for one in cvat.frames(session, id) if one.sample_id in named] for id in ids}
+    if astray := named.keys() - {sample for some in held.values() for sample in some}:
+        raise BadPull(f"{named[min(astray)]} is in no batch that is at CVAT.")
+    return {id: some for id, some in held.items() if some}
 
 
 def request(

@@ -168,3 +168,22 @@ def test_a_label_is_answered_for(served: Served, page: Page, lab: Standin) -> No
     asked.get_by_label("Class that boulder is").select_option("sand")
     asked.get_by_role("button", name="It is this class").click()
     expect(asked).to_have_count(0)
+
+
+def test_one_sample_is_pulled_from_its_page(served: Served, page: Page, lab: Standin) -> None:
+    page.goto(f"{served.url}/d/demo/samples?check=unusual_mask")
+    page.locator(".results-head").get_by_role("button", name="Send to CVAT").click()
+    page.locator("#send-go").click()
+    page.locator(".toast").get_by_role("button", name="Look").click()
+    card = page.locator("[data-batch='1']")
+    expect(card.locator("[data-state]").first).to_have_text("at CVAT")
+    next(iter(lab.state.jobs.values())).update(state="in progress", assignee=lab.state.user("ann"))
+    card.get_by_role("button", name="Look again").click()
+    expect(card.locator(".cvat-jobs")).to_contain_text("ann")
+    expect(card.locator(".cvat-jobs")).to_contain_text("in progress")
+    _, (sample, *_), _ = at_cvat(served)
+    page.goto(f"{served.url}/d/demo/samples/{sample}")
+    page.locator("#cvat").get_by_role("button", name="Pull").click()
+    expect(page).to_have_url(re.compile("/cvat/receipts/1$"))
+    expect(page.locator(".line")).to_have_count(1)
+    expect(page.locator(".line")).to_contain_text("confirmed")

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from app.__main__ import app
 from app.domain.errors import NotFound
+from app.flows.cvat_pull import BadPull
 from tests.cvat.trip import DATASET, Trip
 
 
@@ -62,3 +63,21 @@ def test_wrong_words(trip: Trip, remask: Any) -> None:
         remask("push", DATASET, "--server", "moon")
     trip.standin.state.tokens.clear()
     assert "doesn't take this login" in remask("test", code=1)
+
+
+def test_samples_by_name_and_what_a_failed_batch_leaves(trip: Trip, remask: Any) -> None:
+    remask("push", DATASET, "--status", "unreviewed", "--size", "3", "--segment", "2")
+    trip.standin.state.jobs[1]["assignee"] = trip.standin.state.user("ann")
+    assert "jobs: 2 new" in remask("list", DATASET)
+    trip.job(1)
+    assert "jobs: 1 completed, 1 new" in remask("list", DATASET, "--refresh")
+    told = json.loads(remask("pull", DATASET, "a/höhe 0", "b/höhe 3", "--json"))
+    assert [(one["batch"], one["counts"]) for one in told] == [(2, {"unchanged": 1}), (1, {"unchanged": 1})]
+    statuses = trip.statuses()
+    assert [key for key in statuses if statuses[key] == "accepted"] == ["a/höhe 0", "b/höhe 3"]
+    with pytest.raises(BadPull, match="b/new is in no batch that is at CVAT"):
+        remask("pull", DATASET, "b/new")
+    remask("pull", DATASET, "a/höhe 0", "--confirm", code=2)
+    del trip.standin.state.tasks[2]
+    said = remask("pull", DATASET, code=1)
+    assert "Batch 2: CVAT lab no longer has this" in said and "of batch 1: 3 unchanged" in said

@@ -224,6 +224,15 @@ def test_a_conflict_is_settled_by_regions(client: TestClient, torn: tuple[int, d
     assert client.get(f"{A}/samples/{id}").json()["status"] == "conflict"
 
 
+def test_how_far_its_jobs_are(client: TestClient, pushed: dict[str, Any], standin: Standin) -> None:
+    standin.state.jobs[1] |= {"state": "in progress", "stage": "validation", "assignee": standin.state.user("ann")}
+    (told, *_) = client.post(f"{A}/cvat/batches/{pushed['id']}/refresh").json()["jobs"]
+    assert (told["state"], told["stage"], told["assignee"]) == ("in progress", "validation", "ann")
+    assert client.get(f"{A}/cvat/batches/{pushed['id']}/receipts").json() == {"receipts": []}
+    client.post(f"{A}/cvat/batches/{pushed['id']}/close")
+    assert client.post(f"{A}/cvat/batches/{pushed['id']}/refresh").status_code == 409
+
+
 @pytest.mark.parametrize("side", ["ours", "theirs"])
 def test_one_side_as_a_whole(client: TestClient, torn: tuple[int, dict[str, Any]], side: str) -> None:
     id, _ = torn

@@ -210,6 +210,12 @@ def retry(db: Db, batch: Id) -> CvatBatchOut:
     return _batch(db, cvat_batches.retry(db, batch).id)
 
 
+@router.post("/cvat/batches/{batch}/refresh")
+def refresh(db: Db, settings: Config, batch: Id) -> CvatBatchOut:
+    """Ask CVAT for the state, stage and assignee of its jobs, without a pull; 409 for a batch that isn't there."""
+    return _batch(db, cvat_batches.refresh(db, settings, batch).id)
+
+
 @router.post("/cvat/batches/{batch}/close")
 def close(db: Db, settings: Config, batch: Id) -> CvatBatchOut:
     """Let a batch rest: no more pulls. A push under way is cancelled, and what it had made in CVAT is deleted."""
