@@ -2,8 +2,9 @@
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
-from app.cvat.answers import need, optional
+from app.cvat.answers import need, optional, results
 from app.cvat.connection import Connection
 from app.cvat.errors import CvatError, Forbidden, Missing, NotCvat, Rejected, WrongLogin, WrongVersion
 
@@ -11,6 +12,7 @@ from app.cvat.errors import CvatError, Forbidden, Missing, NotCvat, Rejected, Wr
 OLDEST = (2, 17)
 NEWEST_TESTED = (2, 80)
 _NAME = "Computer Vision Annotation Tool"
+_WORKER, _ADMIN = "worker", "admin"
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,11 @@ def probe(connection: Connection) -> Probe:
     try:
         seen = version(connection)
         check_version(seen)
-        user = need(connection.get("/api/users/self"), "username", str)
+        me = connection.get("/api/users/self")
+        user = need(me, "username", str)
         connection.get("/api/projects", [("page_size", 1)])
+        if lacks := _lacking(connection, me, user):
+            return Probe(False, lacks, seen, user)
         if connection.server.token is not None and _read_only(connection):
             return Probe(
                 False,
@@ -72,6 +77,26 @@ def probe(connection: Connection) -> Probe:
         return Probe(False, str(error), seen, user)
     note = "" if seen.number <= NEWEST_TESTED else ", a version newer than any tested here"
     return Probe(True, f"Connected to CVAT {seen.text} as {user}{note}.", seen, user)
+
+
+def _lacking(connection: Connection, me: Any, user: str) -> str:
+    """The right to make a project, where the account plainly hasn't got it: nothing is made to find out. Workers, be it
+    of the server or of the organization, only fix what is given to them (https://docs.cvat.ai/docs/account_management/).
+    """
+    groups, slug = optional(me, "groups", list), connection.server.organization
+    if groups == [_WORKER]:
+        return (
+            f"{user} may not make projects on CVAT {connection.server.name}; its administrator has to make it a user."
+        )
+    if not slug or _ADMIN in (groups or ()):
+        return ""
+    try:
+        found = list(results(connection.get("/api/memberships", [("user", user)])))
+    except (Missing, Rejected, Forbidden):
+        return ""
+    if [optional(one, "role", str) for one in found] == [_WORKER]:
+        return f"{user} may not make projects in organization {slug}; its owner has to make it a supervisor."
+    return ""
 
 
 def _read_only(connection: Connection) -> bool:

@@ -25,9 +25,15 @@ def logout(state: State, request: Request, match: re.Match[str]) -> Reply:
 
 @route("GET", "/api/users/self")
 def users_self(state: State, request: Request, match: re.Match[str]) -> Reply:
-    more = {"email": "admin@example.com", "groups": ["admin"], "is_staff": True, "is_superuser": True}
+    more = {"email": "admin@example.com", "groups": [state.group], "is_staff": True, "is_superuser": True}
     dates = {"is_active": True, "last_login": WHEN, "date_joined": WHEN, "has_analytics_access": True}
     return Reply(200, {**state.user(request.user or ""), **more, **dates})
+
+
+@route("GET", "/api/memberships")
+def memberships(state: State, request: Request, match: re.Match[str]) -> Reply:
+    one = {"id": 1, "user": state.user(), "organization": 1, "is_active": True, "joined_date": WHEN}
+    return state.page(request, [{**one, "role": state.role, "invitation": None}])
 
 
 @route("GET", "/api/auth/access_tokens/self")

@@ -89,12 +89,21 @@ def route(method: str, pattern: str) -> Callable[[Route], Route]:
 class State:
     """Everything the server knows. ``polls``: how often a request is asked about before it is done; ``break_import``:
     what the next import fails with; ``half_imports``: how many imports end with the first half of their pictures alone
-    (synthesised); ``forbidden``: "METHOD path" that this account may not."""
+    (synthesised); ``forbidden``: "METHOD path" that this account may not; ``group`` and ``role``: its rights, on the
+    server and in the organization (by the schema, not recorded but for admin)."""
 
-    def __init__(self, numbers: Numbers | None = None, polls: int = 1, version: str = "2.54.1") -> None:
+    def __init__(
+        self,
+        numbers: Numbers | None = None,
+        polls: int = 1,
+        version: str = "2.54.1",
+        group: str = "admin",
+        role: str = "owner",
+    ) -> None:
         self.numbers = numbers or Numbers()
         self.polls = polls
         self.version = version
+        self.group, self.role = group, role
         self.url = ""
         self.users = {"admin": "admin-password"}
         self.tokens: dict[str, bool] = {"full.token": False, "reading.token": True}

@@ -172,6 +172,10 @@ def test_tls(certificate: tuple[str, str]) -> None:
         ({"organization": "venus"}, State(), False, "no organization of that name (venus organization"),
         ({"organization": "mars"}, State(), True, "Connected"),
         ({"organization": ""}, State(), True, "Connected"),
+        ({}, State(group="user"), True, "Connected"),
+        ({}, State(group="worker"), False, "admin may not make projects on CVAT lab; its administrator"),
+        ({"organization": "mars"}, State(group="user", role="maintainer"), True, "Connected"),
+        ({"organization": "mars"}, State(group="user", role="worker"), False, "in organization mars; its owner has to"),
     ],
 )
 def test_the_connection_test_says_it_in_one_sentence(
