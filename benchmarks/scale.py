@@ -1,23 +1,35 @@
 """Import and browsing of a large set: ``python -m benchmarks.scale [--samples 100000]``.
 
-Samples of 32 x 32 are drawn from a seed into an NPZ and imported as any file is; then the queries behind the grid, the
-first page and a late one, the count, and a sample's place among all are timed (the median of seven).
+Samples of 32 x 32 are drawn from a seed into an NPZ, which is read and hashed row by row (the floor) and imported as
+any file is; then the queries behind the grid, the first page and a late one, the count, and a sample's place among all
+are timed (the median of seven). At last ``remask serve`` is asked for pages, and its memory told. ``--checks`` also
+times the five checks that look at pictures and masks alone.
 """
 
 import argparse
-import resource
+import hashlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
 import tempfile
 import time
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from statistics import median
+from urllib.request import urlopen
 
 import numpy as np
 
 from app.domain.actor import person
-from app.flows import ingest
+from app.domain.checks import registry
+from app.domain.checks.imprecise_mask import ImpreciseMask
+from app.flows import ingest, inspect
 from app.store import browse, datasets, summary
 from app.store.browse import Filter
 from app.store.db import open_database
@@ -51,21 +63,76 @@ def milliseconds(query: Callable[[], object]) -> float:
     return 1000 * median(times)
 
 
+def floor(path: Path, count: int) -> None:
+    """Read the rows of the NPZ and hash each picture and mask, as little as an import can do."""
+    with zipfile.ZipFile(path) as archive, archive.open("training_set.npy") as stream:
+        stream.read(128)
+        for _ in range(2 * count):
+            hashlib.sha256(stream.read(32 * 32)).hexdigest()
+
+
+def memory(pid: int | str = "self") -> tuple[float, float]:
+    """A process's memory and the most that it had, in MB, as Linux tells."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    now, most = (int(status.split(f"{name}:")[1].split()[0]) / 1024 for name in ("VmRSS", "VmHWM"))
+    return now, most
+
+
+def timed(what: str, count: int, work: Callable[[], object]) -> None:
+    wall, processor = time.perf_counter(), time.process_time()
+    work()
+    wall, processor = time.perf_counter() - wall, time.process_time() - processor
+    print(f"{what} in {wall:.1f} s, {processor:.1f} s of processor time: {count / processor:,.0f} a second", flush=True)
+
+
+def served(home: Path) -> None:
+    """The memory of a server, at its start and after some hundreds of pages from all over the set."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    env = os.environ | {"REMASK_HOME": str(home), "REMASK_PORT": str(port)}
+    command = [sys.executable, "-m", "app", "serve", "--no-worker"]
+    server = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            with suppress(OSError), urlopen(f"http://127.0.0.1:{port}/healthz"):
+                break
+            time.sleep(0.2)
+        started, after, told = memory(server.pid)[0], "", []
+        for page in range(300):
+            with urlopen(
+                f"http://127.0.0.1:{port}/api/v1/datasets/large/samples?limit=500&sort=key&after={after}"
+            ) as answer:
+                after = json.load(answer)["next"] or ""
+            if page % 100 == 99:
+                told.append(f"{memory(server.pid)[0]:.0f}")
+        print(f"server {started:.0f} MB, after each hundred pages of 500 samples {', '.join(told)} MB")
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.wait(30)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--samples", type=int, default=100_000)
-    count = parser.parse_args().samples
+    parser.add_argument("--checks", action="store_true", help="time the checks, too")
+    told = parser.parse_args()
+    count = told.samples
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "large.npz"
         draw(path, count)
         db = open_database(Path(folder) / "data" / "remask.sqlite")
-        wall, processor = time.perf_counter(), time.process_time()
-        ingest.run(db, path, "large", person("benchmark"))
-        wall, processor = time.perf_counter() - wall, time.process_time() - processor
+        timed(f"{count:,} samples read and hashed", count, partial(floor, path, count))
+        seen: dict[int, str] = {}
+
+        def progress(done: int, total: int, _message: str) -> None:
+            if total and (quarter := 4 * done // total) not in seen:
+                seen[quarter] = f"{memory()[0]:.0f}"
+
+        timed("imported", count, partial(ingest.run, db, path, "large", person("benchmark"), progress=progress))
         size = sum(one.stat().st_size for one in (Path(folder) / "data").iterdir())
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(f"{count:,} samples imported in {wall:.1f} s ({processor:.1f} s of processor time)")
-        print(f"peak memory {memory:.0f} MB, on the disk {size / 1e6:.0f} MB for {count * 2048 / 1e6:.0f} MB of pixels")
+        print(f"memory of the importer at each quarter {', '.join(seen.values())} MB, at most {memory()[1]:.0f} MB")
+        print(f"on the disk {size / 1e6:.0f} MB for {count * 2048 / 1e6:.0f} MB of pixels")
         with db.read() as session:
             id = datasets.find(session, "large").id
             for name, filter in FILTERS.items():
@@ -78,6 +145,11 @@ def main() -> None:
                 }
                 print(f"{name:16} " + ", ".join(f"{what} {time:6.1f} ms" for what, time in times.items()))
             print(f"{'overview':16} {milliseconds(partial(summary.by_class, session, id)):6.1f} ms for the classes")
+        served(Path(folder) / "data")
+        if told.checks:
+            for name in (one.name for one in registry.CHECKS if one is not ImpreciseMask):
+                timed(name, count, partial(inspect.run, db, "large", [name]))
+                print(f"  memory {memory()[0]:.0f} MB, at most {memory()[1]:.0f} MB", flush=True)
         db.close()
 
 
