@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from io import BytesIO
 from pathlib import Path
 from zipfile import ZipFile
@@ -12,8 +13,9 @@ from fastapi.sse import ServerSentEvent
 from fastapi.testclient import TestClient
 
 from app import jobs as engine
+from app.flows import inspect
 from app.settings import Settings
-from app.store import jobs
+from app.store import jobs, parts
 from app.store.db import Database
 from app.store.tables import Job
 from app.web import events, uploads
@@ -192,6 +194,23 @@ def test_checks_are_asked_for_once(client: TestClient) -> None:
     assert client.post(f"{A}/datasets/nowhere/checks", json={}).status_code == 404
     ended = work(client, one.json()["job"])
     assert ended["state"] == "done", ended
+
+
+def test_a_part_says_what_it_looked_at_but_not_what_it_noted(client: TestClient) -> None:
+    db = client.app.state.db  # type: ignore[attr-defined]
+    with db.write() as session:
+        whole = jobs.request(session, "check", 1, {}).id
+        parts.ask(
+            session, whole, [parts.Wanted("look", {"only": ["bad_image"], **asdict(inspect.Span(0, None, 15))}, 15)]
+        )
+        [part] = parts.of_job(session, whole)
+    ended = work(client, part.id)
+    assert ended["part_of"] == whole
+    told = ended["result"]
+    assert isinstance(told, dict)
+    assert told.keys() == {"looked", "seconds"}
+    assert told["looked"] == len(client.get(f"{A}/datasets/mars/samples").json()["samples"])
+    assert client.get(f"{A}/jobs/{whole}").json()["part_of"] is None
 
 
 def test_an_export_is_fetched_once_it_is_there(client: TestClient) -> None:

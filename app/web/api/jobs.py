@@ -32,7 +32,10 @@ class JobOut(BaseModel):
     error: str | None
     created_at: str
     finished_at: str | None
-    result: dict[str, Any] | None = Field(description='Once done: {"import": id, ...} of an import, counts of checks.')
+    part_of: int | None = Field(description="The job that it is a part of, where several workers share one.")
+    result: dict[str, Any] | None = Field(
+        description='Once done: {"import": id, ...} of an import, counts of checks; of a part what it looked at.'
+    )
 
 
 class JobList(BaseModel):
@@ -47,8 +50,15 @@ def job_out(session: Session, row: Job) -> JobOut:
     """A job as the API says it; an import that makes its dataset is named after it."""
     owner = session.get(Dataset, row.dataset_id) if row.dataset_id is not None else None
     name = owner.name if owner is not None else row.args.get("dataset")
-    result = None if row.result is None else {k: v for k, v in row.result.items() if k != "path"}
-    return JobOut(**shapes.job(row, name), result=result)
+    return JobOut(**shapes.job(row, name), part_of=row.parent_id, result=_told(row))
+
+
+def _told(row: Job) -> dict[str, Any] | None:
+    """A job's result for people: no path on the server, and of what a part noted of each sample only how many."""
+    if row.result is None:
+        return None
+    told = {name: value for name, value in row.result.items() if name not in ("path", "notes")}
+    return told | {"looked": len(told["looked"])} if row.kind == "look" else told
 
 
 @router.get("/jobs")
