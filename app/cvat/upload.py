@@ -42,16 +42,18 @@ def write_zip(path: Path, pictures: Iterable[tuple[str, bytes]]) -> None:
             out.writestr(zipfile.ZipInfo(name, _EPOCH), data)
 
 
-def start_upload(connection: Connection, task_id: int, archive: Path, tick: Tick = quiet, whole: int = _WHOLE) -> str:
+def start_upload(
+    connection: Connection, task_id: int, archive: Path, tick: Tick = quiet, whole: int | None = None
+) -> str:
     """Uploads the zip and has the server begin with it; the id of its request, for ``wait_for_data``. ``whole``: the
-    largest zip that goes in one request.
+    largest zip that goes in one request, by default 100 MiB.
 
     What fails leaves a task that can't be used again: CVAT takes data only once, so it has to be deleted and made anew.
     """
     path, size = f"/api/tasks/{task_id}/data/", archive.stat().st_size
     connection.call("POST", path, headers={"Upload-Start": ""}, content_type=JSON, repeat=True)
     tick(0, size)
-    if size <= whole:
+    if size <= (_WHOLE if whole is None else whole):
         body, kind = _form(archive)
         connection.call("POST", path, headers={"Upload-Multiple": ""}, body=body, content_type=kind)
     else:

@@ -120,11 +120,12 @@ def read(session: Session, seen: Seen, frame: CvatFrame, means: Meaning) -> Foun
     settled = wire.settled(drawn, pushed, means.now, seen.ids)
     notes = []
     if drawn.refused:
-        notes.append(f"left out: {', '.join(drawn.refused)}, which have no pixels here")
+        notes.append(f"left out, since a mask can't hold such shapes: {', '.join(drawn.refused)}")
     if drawn.contested:
         notes.append(f"{drawn.contested} pixels where shapes of two classes lie over each other at one z-order")
     if drawn.ellipses:
-        notes.append(f"{drawn.ellipses} drawn as ellipses, by this server's rule")
+        word = "ellipse" if drawn.ellipses == 1 else "ellipses"
+        notes.append(f"{drawn.ellipses} {word}, drawn as this version of CVAT exports them")
     if settled.kept:
         notes.append(f"{settled.kept} erased pixels keep their class, since no class is background or void")
     return Found(

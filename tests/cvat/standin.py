@@ -28,13 +28,15 @@ assert routes and drawing and media
 
 
 class Standin:
-    """The server; ``calls`` are the requests so far as "METHOD path", ``plan`` says which goes wrong."""
+    """The server; ``calls`` are the requests so far as "METHOD path", ``plan`` says which goes wrong, ``elsewhere``
+    where redirects lead."""
 
     def __init__(self, state: State | None = None, certificate: tuple[str, str] | None = None) -> None:
         self.state = state or State()
         self.calls: list[str] = []
         self.unlawful: list[str] = []
         self.plan: Plan | None = None
+        self.elsewhere = "https://127.0.0.1:1"
         recorded = ROOT / "cvat/openapi.yml"
         self.schema: Schema | None = recorded_schema(recorded) if recorded.exists() else None
         self.lock = threading.Lock()
@@ -106,7 +108,7 @@ class _Handler(BaseHTTPRequestHandler):
             standin.closing.wait(5)
             return self._reset()
         if fault is Fault.REDIRECT:
-            return self._send(Reply(301, headers={"Location": f"https://127.0.0.1:1{path}"}))
+            return self._send(Reply(301, headers={"Location": f"{standin.elsewhere}{path}"}))
         if fault is Fault.HTML:
             return self._send(Reply(200, b"<html>Sign in to the proxy</html>", kind="text/html"))
         if fault is not None and fault.status is not None and not fault.name.endswith("DONE"):

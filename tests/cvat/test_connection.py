@@ -157,6 +157,14 @@ def test_tls(certificate: tuple[str, str]) -> None:
         Connection(server("https://x", ca=Path(certificate[1]).parent / "none.pem"))
 
 
+def test_a_redirect_to_tls_is_told_and_gets_no_login(certificate: tuple[str, str]) -> None:
+    with running() as standin, running(certificate=certificate) as secured, connected(standin.url) as connection:
+        standin.plan, standin.elsewhere = Plan(1, Fault.REDIRECT, times=9), secured.url
+        with pytest.raises(Redirected, match=f"leads on to {secured.url}; put the address of CVAT itself"):
+            connection.get("/api/users/self")
+        assert secured.calls == []
+
+
 @pytest.mark.parametrize(
     ("settings", "state", "good", "words"),
     [

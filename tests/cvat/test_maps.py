@@ -54,3 +54,35 @@ def test_ids_of_sixteen_bits() -> None:
 def test_a_large_map_of_255_classes(side: int) -> None:
     mask = (np.add.outer(np.arange(side) // 17, np.arange(side) // 13 * 5) % 255).astype(np.uint8)
     goes_and_comes_back([mask], ALL, True)
+
+
+def drawn_at_random(height: int, width: int, kind: str, seed: int) -> Mask:
+    """A class map of a kind that is hard in its own way."""
+    rng = np.random.default_rng(seed)
+    mask = np.zeros((height, width), np.uint8)
+    if kind == "full frame":
+        mask[:] = rng.integers(1, 256)
+    elif kind == "single pixels":
+        mask[rng.integers(0, height, 50), rng.integers(0, width, 50)] = rng.integers(1, 256, 50)
+    elif kind == "holes":
+        rows, columns = np.ogrid[:height, :width]
+        rings = np.hypot(rows - height / 3, columns - width / 2).astype(int) // rng.integers(1, 40)
+        mask[:] = rings % 2 * (rings % 255 + 1)
+    elif kind == "blocks":
+        side = int(rng.integers(1, 60))
+        cells = rng.integers(0, 255, (-(-height // side), -(-width // side)), dtype=np.uint8)
+        mask[:] = np.kron(cells, np.ones((side, side), np.uint8))[:height, :width]
+    return mask
+
+
+@pytest.mark.long
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.integers(1, 2000),
+    st.integers(1, 2000),
+    st.sampled_from(["empty", "full frame", "single pixels", "holes", "blocks"]),
+    st.integers(0, 1 << 30),
+    st.booleans(),
+)
+def test_any_large_map(height: int, width: int, kind: str, seed: int, background: bool) -> None:
+    goes_and_comes_back([drawn_at_random(height, width, kind, seed)], ALL, background)

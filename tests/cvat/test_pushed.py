@@ -8,30 +8,19 @@ import numpy as np
 import pytest
 
 from app.cvat.errors import CvatError, ImportFailed
-from app.domain.actor import Actor
 from app.domain.errors import Conflict
 from app.flows import cvat_batches, cvat_pull, cvat_push, cvat_schedule, review
 from app.flows.cvat_batches import BadPush, Options
 from app.flows.cvat_schedule import Unsigned
 from app.flows.progress import Cancelled, Lost
 from app.flows.review import Selection
-from app.store import cvat, datasets, rasters, receipts, revisions, samples
+from app.store import cvat, datasets, receipts
 from app.store.browse import Filter
 from app.store.decisions import Wish
-from app.store.revisions import Proposal
 from tests.cvat.faults import Fault, Plan
-from tests.cvat.trip import ADA, DATASET, SMALL, Trip, masks_of
+from tests.cvat.trip import ADA, DATASET, SMALL, Trip, masks_of, suggest
 
 KEY = "a/höhe 0"
-
-
-def suggest(trip: Trip, key: str, value: int) -> None:
-    """A model's mask, all of one class, waits."""
-    with trip.db.write() as session:
-        sample = samples.find(session, trip.samples()[key].id)
-        (raster,) = rasters.put_masks(session, [(np.full((6, 9), value, np.uint8), None)])
-        version = datasets.find(session, DATASET).class_version
-        revisions.propose(session, [Proposal(sample, raster.id, version, "model", Actor("model", "run 1"))])
 
 
 def test_batches_of_a_size_and_links_to_their_jobs(trip: Trip) -> None:

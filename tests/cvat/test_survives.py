@@ -11,6 +11,7 @@ from app.store import cvat, receipts
 from tests.cvat.faults import Fault, Plan
 from tests.cvat.killed import (
     Killed,
+    close,
     dying,
     edit_there,
     end_of_pull,
@@ -19,6 +20,8 @@ from tests.cvat.killed import (
     opened,
     pull,
     push,
+    push_all,
+    stop_half_way,
     until_done,
 )
 from tests.cvat.trip import ADA, Trip
@@ -28,6 +31,8 @@ FAULTS = [one for one in Fault if one is not Fault.HANG]
 Step = Callable[[Trip, Connect], None]
 End = Callable[[Trip], object]
 JOURNEYS: dict[str, tuple[Step, End]] = {"push": (push, end_of_push), "pull": (pull, end_of_pull)}
+MORE: dict[str, tuple[Step, End]] = {"push all": (push_all, end_of_push), "close": (close, end_of_push)}
+ALL = JOURNEYS | MORE
 
 
 def arrive(trip: Trip, journey: str) -> None:
@@ -35,13 +40,15 @@ def arrive(trip: Trip, journey: str) -> None:
     if journey == "pull":
         push(trip, trip.connect)
         edit_there(trip)
+    elif journey == "close":
+        stop_half_way(trip)
 
 
 @pytest.fixture(scope="module")
 def undisturbed(made_once: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, object]]:
     """journey -> its number of calls, and how it ends."""
     found = {}
-    for journey, (step, end) in JOURNEYS.items():
+    for journey, (step, end) in ALL.items():
         with fresh(made_once, tmp_path_factory.mktemp(journey)) as trip:
             arrive(trip, journey)
             before = len(trip.standin.calls)
@@ -51,7 +58,7 @@ def undisturbed(made_once: Path, tmp_path_factory: pytest.TempPathFactory) -> di
 
 
 def killed_at(made_once: Path, folder: Path, journey: str, nth: int, after: bool) -> object:
-    step, end = JOURNEYS[journey]
+    step, end = ALL[journey]
     with fresh(made_once, folder) as trip:
         arrive(trip, journey)
         with pytest.raises(Killed):
@@ -62,7 +69,7 @@ def killed_at(made_once: Path, folder: Path, journey: str, nth: int, after: bool
 
 
 def failed_at(made_once: Path, folder: Path, journey: str, nth: int, fault: Fault, times: int) -> object:
-    step, end = JOURNEYS[journey]
+    step, end = ALL[journey]
     with fresh(made_once, folder) as trip:
         arrive(trip, journey)
         trip.standin.plan = Plan(len(trip.standin.calls) + nth, fault, times)
@@ -72,7 +79,7 @@ def failed_at(made_once: Path, folder: Path, journey: str, nth: int, fault: Faul
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("journey", JOURNEYS)
+@pytest.mark.parametrize("journey", [*JOURNEYS, *(pytest.param(one, marks=pytest.mark.long) for one in MORE)])
 def test_a_kill_at_every_call(
     made_once: Path, tmp_path: Path, undisturbed: dict[str, tuple[int, object]], journey: str, after: bool
 ) -> None:
@@ -81,13 +88,14 @@ def test_a_kill_at_every_call(
         assert killed_at(made_once, tmp_path / str(nth), journey, nth, after) == end, nth
 
 
-@pytest.mark.parametrize("journey", JOURNEYS)
+@pytest.mark.parametrize("journey", ALL)
 def test_another_fault_at_every_call(
     made_once: Path, tmp_path: Path, undisturbed: dict[str, tuple[int, object]], journey: str
 ) -> None:
-    """Each call has one of the faults, three times in a row at every second; the long form has all of them."""
+    """Each call has one of the faults, three times in a row at every second (of a push of everything only every second
+    call has one); the long form has all of them."""
     calls, end = undisturbed[journey]
-    for nth in range(1, calls + 1):
+    for nth in range(1, calls + 1, 2 if journey == "push all" else 1):
         fault = FAULTS[(7 * nth) % len(FAULTS)]
         assert failed_at(made_once, tmp_path / str(nth), journey, nth, fault, 1 + 2 * (nth % 2)) == end, (nth, fault)
 
@@ -95,7 +103,7 @@ def test_another_fault_at_every_call(
 @pytest.mark.long
 @pytest.mark.parametrize("times", [1, 3, 5])
 @pytest.mark.parametrize("fault", list(Fault))
-@pytest.mark.parametrize("journey", JOURNEYS)
+@pytest.mark.parametrize("journey", ALL)
 def test_every_fault_at_every_call(
     made_once: Path,
     tmp_path: Path,

@@ -11,7 +11,7 @@ import numpy as np
 from sqlalchemy import select
 
 from app.cvat.connection import JSON, Connection, Patience
-from app.domain.actor import person
+from app.domain.actor import Actor, person
 from app.domain.classes import ClassList, named
 from app.domain.mask import Mask, encode_png
 from app.flows import classes, cvat_batches, cvat_pull, cvat_push, ingest
@@ -19,9 +19,10 @@ from app.flows.cvat_batches import Options
 from app.flows.cvat_link import Connect
 from app.flows.review import Selection
 from app.settings import Settings
-from app.store import cvat, jobs, rasters, receipts, revisions, samples
+from app.store import cvat, datasets, jobs, rasters, receipts, revisions, samples
 from app.store.browse import Filter
 from app.store.db import Database, open_database
+from app.store.revisions import Proposal
 from app.store.tables import CvatBatch, CvatFrame, CvatLine, CvatPull, Decision, Raster, Revision, Sample
 from tests.cvat.journey import Clock, server
 from tests.cvat.standin import Standin
@@ -169,6 +170,15 @@ def settings_for(home: Path, url: str) -> Settings:
     path.write_text(f'[servers.lab]\nurl = "{url}"\ntoken = "full.token"\n')
     path.chmod(stat.S_IRUSR | stat.S_IWUSR)
     return Settings(home=home)
+
+
+def suggest(trip: Trip, key: str, value: int) -> None:
+    """A model's mask, all of one class, waits."""
+    with trip.db.write() as session:
+        sample = samples.find(session, trip.samples()[key].id)
+        (raster,) = rasters.put_masks(session, [(np.full((6, 9), value, np.uint8), None)])
+        version = datasets.find(session, DATASET).class_version
+        revisions.propose(session, [Proposal(sample, raster.id, version, "model", Actor("model", "run 1"))])
 
 
 def masks_of(count: int = 5) -> dict[str, Mask]:
