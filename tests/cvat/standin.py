@@ -18,13 +18,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from tests.cvat import drawing, media, routes
+from tests.cvat import drawing, exporting, media, routes
 from tests.cvat.faults import WORDS, Fault, Plan
 from tests.cvat.schema import Schema, Unlawful, recorded_schema
 from tests.cvat.state import Refuse, Reply, Request, State
 from tests.shared import ROOT
 
-assert routes and drawing and media
+assert routes and drawing and exporting and media
 
 
 class Standin:

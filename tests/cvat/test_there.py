@@ -3,20 +3,22 @@
 import numpy as np
 import pytest
 
+from app.cvat import client
 from app.domain.errors import NotFound
 from app.flows import cvat_answers
 from app.flows.cvat_answers import BadAnswer
 from app.store import datasets, receipts
-from tests.cvat.trip import ADA, DATASET, Trip, masks_of
+from tests.cvat.trip import ADA, Trip, masks_of
 
 KEY = "a/höhe 0"
 
 
 def add_label(trip: Trip, name: str = "boulder", colour: str = "#aa5500") -> int:
-    project = next(iter(trip.standin.state.projects))
+    project = trip.batch(1).project_id or 0
     label = {"name": name, "type": "any", "color": colour}
     trip.call("PATCH", f"/api/projects/{project}", {"labels": [label]})
-    return max(trip.standin.state.labels)
+    with trip.connect(trip.settings, None) as connection:
+        return next(one.id for one in client.labels_of(connection, project=project) if one.name == name)
 
 
 def test_an_unknown_label_is_asked_about_and_the_rest_goes_on(trip: Trip) -> None:
@@ -32,7 +34,7 @@ def test_an_unknown_label_is_asked_about_and_the_rest_goes_on(trip: Trip) -> Non
     assert trip.lines(pull)["a/höhe 2"].outcome == "changed"
     assert trip.statuses()[KEY] == "at_cvat"
     with trip.db.read() as session:
-        (asked,) = receipts.questions(session, datasets.find(session, DATASET).id)
+        (asked,) = receipts.questions(session, datasets.find(session, trip.dataset).id)
     assert (asked.label_id, asked.name, asked.colour) == (label, "boulder", "#aa5500")
 
 
@@ -43,8 +45,8 @@ def test_a_label_is_mapped(trip: Trip) -> None:
     trip.finish()
     trip.pull(batch)
     with pytest.raises(NotFound, match="no class 77"):
-        cvat_answers.answer(trip.db, DATASET, label, "map", ADA, 77)
-    cvat_answers.answer(trip.db, DATASET, label, "map", ADA, 2)
+        cvat_answers.answer(trip.db, trip.dataset, label, "map", ADA, 77)
+    cvat_answers.answer(trip.db, trip.dataset, label, "map", ADA, 2)
     pull = trip.pull(batch)
     assert pull.state == "done" and trip.lines(pull)[KEY].outcome == "changed"
     assert (trip.mask(KEY)[1:3, 1:3] == 2).all()
@@ -56,11 +58,11 @@ def test_a_class_is_made_of_a_label(trip: Trip) -> None:
     trip.draw(batch, KEY, label)
     trip.finish()
     trip.pull(batch)
-    assert cvat_answers.answer(trip.db, DATASET, label, "create", ADA).class_id == 3
+    assert cvat_answers.answer(trip.db, trip.dataset, label, "create", ADA).class_id == 3
     trip.pull(batch)
     assert (trip.mask(KEY)[1:3, 1:3] == 3).all()
     with trip.db.read() as session:
-        made = datasets.classes(session, datasets.find(session, DATASET)).by_id(3)
+        made = datasets.classes(session, datasets.find(session, trip.dataset)).by_id(3)
     assert made is not None and (made.name, made.colour) == ("boulder", "#aa5500")
 
 
@@ -70,7 +72,7 @@ def test_a_label_is_left_out(trip: Trip) -> None:
     trip.draw(batch, KEY, label)
     trip.finish()
     trip.pull(batch)
-    cvat_answers.answer(trip.db, DATASET, label, "ignore", ADA)
+    cvat_answers.answer(trip.db, trip.dataset, label, "ignore", ADA)
     assert trip.pull(batch).counts == {"unchanged": 5, "skipped": 1}
     assert trip.statuses()[KEY] == "accepted"
 
@@ -79,11 +81,11 @@ def test_answers_that_say_nothing(trip: Trip) -> None:
     batch = trip.pushed()
     label = add_label(trip)
     with pytest.raises(NotFound, match="has asked"):
-        cvat_answers.answer(trip.db, DATASET, label, "ignore", ADA)
+        cvat_answers.answer(trip.db, trip.dataset, label, "ignore", ADA)
     trip.draw(batch, KEY, label)
     trip.pull(batch)
     with pytest.raises(BadAnswer):
-        cvat_answers.answer(trip.db, DATASET, label, "map", ADA)
+        cvat_answers.answer(trip.db, trip.dataset, label, "map", ADA)
 
 
 def test_a_renamed_label_stays_its_class(trip: Trip) -> None:

@@ -7,7 +7,7 @@ from app.domain.checks.base import Finding
 from app.flows import cvat_pull, review
 from app.flows.cvat_pull import BadPull
 from app.store import datasets, findings, flags, samples
-from tests.cvat.trip import ADA, DATASET, Trip, masks_of
+from tests.cvat.trip import ADA, Trip, masks_of
 
 
 def test_nobody_changed_anything(trip: Trip) -> None:
@@ -71,7 +71,7 @@ def test_edits_in_a_finished_job_are_found_by_the_next_pull(trip: Trip) -> None:
 def test_only_finished_jobs(trip: Trip) -> None:
     """Jobs hold two frames each, in the order of their names."""
     batch = trip.pushed()
-    first, *others = sorted(trip.standin.state.jobs)
+    first, *others = trip.jobs(batch)
     for key in ("a/höhe 0", "b/höhe 3"):
         trip.draw(batch, key, trip.labels(batch)[2])
     trip.job(first, assignee="ann")
@@ -151,7 +151,7 @@ def test_a_pull_is_undone_as_one(trip: Trip) -> None:
 def test_flags_on_the_mask_close_and_those_on_the_picture_stay(trip: Trip) -> None:
     ids = {key: one.id for key, one in trip.samples().items()}
     with trip.db.write() as session:
-        dataset = datasets.find(session, DATASET)
+        dataset = datasets.find(session, trip.dataset)
         for check, about in (("unusual_mask", "mask"), ("bad_image", "image")):
             sample = samples.find(session, ids["a/höhe 2"])
             looked = [findings.Looked(sample.id, sample.current_id if about == "mask" else None)]

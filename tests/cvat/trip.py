@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy import select
 
+from app.cvat import client
 from app.cvat.connection import JSON, Connection, Patience
 from app.domain.actor import Actor, person
 from app.domain.classes import ClassList, named
@@ -140,11 +141,16 @@ class Trip:
 
     def erase(self, batch: CvatBatch, key: str, label: int) -> None:
         """A person deletes a label's shapes on a frame."""
-        number = self.frame(batch, key)
-        held = self.standin.state.shapes[batch.task_id or 0]
+        number, path = self.frame(batch, key), f"/api/tasks/{batch.task_id}/annotations/"
+        with self.connect(self.settings, None) as connection:
+            held = connection.get(path)["shapes"]
         gone = [one for one in held if one["frame"] == number and one["label_id"] == label]
-        body = {"shapes": gone}
-        self.call("PATCH", f"/api/tasks/{batch.task_id}/annotations/", body, [("action", "delete")])
+        self.call("PATCH", path, {"shapes": gone}, [("action", "delete")])
+
+    def jobs(self, batch: CvatBatch) -> list[int]:
+        """Its jobs in CVAT by first frame."""
+        with self.connect(self.settings, None) as connection:
+            return [one.id for one in client.jobs_of(connection, batch.task_id or 0)]
 
     def job(self, number: int, state: str = "completed", assignee: str | None = None) -> None:
         """A person finishes (or reopens) a job; its assignee is put in by hand."""
@@ -154,8 +160,11 @@ class Trip:
 
     def finish(self, assignee: str | None = None) -> None:
         """Every job is finished."""
-        for number in list(self.standin.state.jobs):
-            self.job(number, assignee=assignee)
+        with self.db.read() as session:
+            batches = list(session.scalars(select(CvatBatch).where(CvatBatch.task_id.is_not(None))))
+        for batch in batches:
+            for number in self.jobs(batch):
+                self.job(number, assignee=assignee)
 
     def call(self, method: str, path: str, body: object, query: Sequence[tuple[str, str | int]] = ()) -> None:
         with self.connect(self.settings, None) as connection:
