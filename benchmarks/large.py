@@ -27,6 +27,11 @@ from app.settings import Settings
 from app.store import rasters
 from app.store.db import Database, open_database
 from app.store.tables import Raster
+from ml import models
+from ml import predict as prediction
+from ml import snapshot as frozen_set
+from ml.config import make
+from ml.data import Pictures
 
 NAME = "large"
 
@@ -53,6 +58,25 @@ def _check(name: str, db: Database) -> None:
     inspect.run(db, NAME, [name])
 
 
+def predict(home: Path) -> None:
+    """By a small network that learned nothing, from the snapshot of the step before."""
+    [frozen] = (home / "snapshots").glob("*.snapshot")
+    opened = frozen_set.read(frozen)
+    config = make({"width": 4, "depth": 1, "crop": 1024, "precision": "fp32", "device": "cpu", "threads": 1})
+    network = models.build(config, 1, len(opened.targets))
+    scaling = Pictures(opened, size=1024, multiple=2).scaling(opened.rows)
+    facts = {"snapshot": opened.hash}
+    models.Trained(network, config, opened.targets, 1, scaling, facts).save(home / "model.pt")
+    prediction.predict(home / "model.pt", opened, opened.rows, home / "predictions", device="cpu", threads=1)
+
+
+def scale(home: Path) -> None:
+    """What a training does before its first batch: the mean and deviation of the pictures."""
+    [frozen] = (home / "snapshots").glob("*.snapshot")
+    opened = frozen_set.read(frozen)
+    Pictures(opened, size=512, multiple=2).scaling(opened.rows)
+
+
 def steps(home: Path) -> dict[str, Callable[[Database], object]]:
     return {
         "import": lambda db: ingest.run(db, home / "set", NAME, person("benchmark")),
@@ -60,6 +84,8 @@ def steps(home: Path) -> dict[str, Callable[[Database], object]]:
         "the mask, read whole": lambda db: read(db, "mask"),
         **{f"check {one.name}": partial(_check, one.name) for one in CHECKS},
         "snapshot": lambda db: snapshot.freeze(db, home, NAME, "curated"),
+        "training, before a batch": lambda _: scale(home),
+        "prediction": lambda _: predict(home),
         "export as a folder": lambda db: export.run(db, home / "folder", NAME, "folder"),
         "export as COCO": lambda db: export.run(db, home / "coco", NAME, "coco"),
     }
@@ -83,6 +109,7 @@ def _memory() -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--side", type=int, default=10_000)
+    parser.add_argument("--only", nargs="+", help="steps, by their first word")
     parser.add_argument("--measure", nargs=2, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.measure:
@@ -91,6 +118,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         draw(Path(folder) / "set", asked.side)
         for name in steps(Path(folder)):
+            if asked.only and name not in ("import", "snapshot") and not name.startswith(tuple(asked.only)):
+                continue
             command = [sys.executable, "-m", "benchmarks.large", "--measure", folder, name]
             subprocess.run(command, check=True)
 

@@ -4,7 +4,8 @@ All that moves pixels (affine, flips, elastic, grid distortion) is composed into
 and weights are moved by the same numbers and resampled once; what comes from outside the picture is void. Classes are
 resampled by the nearest pixel. Colour operations are kornia's (Riba et al. 2020) or one line each. Every operation
 touches a picture with probability 1/2; ``strength`` scales how far it goes. What is drawn comes from torch's generator
-on the CPU (noise from the device's), what is computed from it is computed where the batch is.
+on the CPU (noise from the device's), what is computed from it is computed where the batch is. kornia takes a third of a
+second to load, and only some operations ask for it.
 """
 
 import math
@@ -12,9 +13,6 @@ from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
-from kornia.color import rgb_to_grayscale
-from kornia.enhance import equalize_clahe
-from kornia.filters import gaussian_blur2d
 from torch import Tensor
 
 from ml.config import GEOMETRIC
@@ -111,6 +109,8 @@ def cutmix(image: Tensor, target: Tensor, weight: Tensor | None, which: Tensor) 
 
 def _elastic(grid: Tensor, strength: float) -> Tensor:
     """Smoothed random displacements (Simard, Steinkraus and Platt 2003): 4 % of the shorter side at strength 1."""
+    from kornia.filters import gaussian_blur2d
+
     count, height, width, _ = grid.shape
     sigma = max(min(height, width) / 16, 1.0)
     kernel = 2 * round(2 * sigma) + 1
@@ -156,10 +156,14 @@ def _gamma(image: Tensor, strength: float) -> Tensor:
 
 def _clahe(image: Tensor, strength: float) -> Tensor:
     """Contrast-limited adaptive histogram equalisation (Zuiderveld 1994), each channel by itself."""
+    from kornia.enhance import equalize_clahe
+
     return equalize_clahe(image.clamp(0, 1), clip_limit=1 + 3 * strength, grid_size=(4, 4))
 
 
 def _gray(image: Tensor, strength: float) -> Tensor:
+    from kornia.color import rgb_to_grayscale
+
     gray = rgb_to_grayscale(image) if image.shape[1] == 3 else image.mean(1, keepdim=True)
     return torch.lerp(image, gray.expand_as(image), min(strength, 1.0))
 
@@ -170,6 +174,8 @@ def _noise(image: Tensor, strength: float) -> Tensor:
 
 
 def _blur(image: Tensor, strength: float) -> Tensor:
+    from kornia.filters import gaussian_blur2d
+
     sigma = float(torch.rand(1)) * 1.5 * strength + 0.1
     kernel = min(2 * math.ceil(2 * sigma) + 1, 2 * ((min(image.shape[2:]) - 1) // 2) + 1)
     return gaussian_blur2d(image, kernel, (sigma, sigma))

@@ -21,6 +21,7 @@ from ml.split import count_pixels
 
 VOID = -1
 RARE = 0.01  # a class below this share of the training pixels is oversampled where none is named
+_STRIP = 1 << 22  # pixels whose values are widened at a time
 _LOOKED_AT = 512  # images that the mean and deviation are taken from
 
 
@@ -34,14 +35,18 @@ class Scaling:
     deviation: tuple[float, ...]
 
     def unit(self, image: Tensor) -> Tensor:
-        """(B, H, W, C) as stored -> (B, C, H, W) float32; training pictures fill 0..1."""
-        return image.permute(0, 3, 1, 2).float().sub_(self.low).div_(self.high - self.low)
+        """(B, H, W, C) as stored -> (B, C, H, W) float32, a copy; training pictures fill 0..1."""
+        return torch.sub(image.permute(0, 3, 1, 2), self.low).div_(self.high - self.low)
 
     def standard(self, unit: Tensor) -> Tensor:
         """(B, C, H, W) of 0..1 -> mean 0 and deviation 1 over the training pictures, by channel."""
         mean = torch.tensor(self.mean, device=unit.device).view(1, -1, 1, 1)
         deviation = torch.tensor(self.deviation, device=unit.device).view(1, -1, 1, 1)
         return (unit - mean) / deviation
+
+    def seen(self, image: Tensor) -> Tensor:
+        """(B, H, W, C) as stored -> (B, C, H, W) as the network sees it."""
+        return self.standard(self.unit(image))
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -210,6 +215,11 @@ def _channels(rows: Sequence[Row]) -> int:
 
 
 def _unit_moments(image: NDArray[Any], channels: int, low: float, high: float) -> NDArray[np.float64]:
-    unit = ((image.astype(np.float32) - low) / (high - low)).reshape(-1, image.shape[2]).astype(np.float64)
-    moments = np.stack([np.full(image.shape[2], len(unit)), unit.sum(0), (unit**2).sum(0)])
+    """(3, channels): pixels, their sum and that of their squares; a large picture some rows at a time."""
+    moments = np.zeros((3, image.shape[2]))
+    rows = max(1, _STRIP // image.shape[1])
+    for top in range(0, image.shape[0], rows):
+        strip = image[top : top + rows].astype(np.float32)
+        unit = ((strip - low) / (high - low)).reshape(-1, image.shape[2]).astype(np.float64)
+        moments += np.stack([np.full(image.shape[2], len(unit)), unit.sum(0), (unit**2).sum(0)])
     return np.broadcast_to(moments, (3, channels)) if image.shape[2] < channels else moments

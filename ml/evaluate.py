@@ -9,7 +9,7 @@ from torch import nn
 
 from ml.config import Config
 from ml.data import Item, Pictures, Scaling
-from ml.infer import probabilities
+from ml.infer import of_pictures
 from ml.losses import Loss
 from ml.machine import World
 from ml.metrics import Tally, from_confusion
@@ -59,8 +59,7 @@ class Judge:
         found: list[tuple[Row, torch.Tensor]] = []
         for some in alike(rows, self.config):
             batch = self.pictures.gather([Item(row) for row in some], whole=True).to(self.world.device)
-            image = self.scaling.standard(self.scaling.unit(batch.image))
-            believed = probabilities(network, image, self.config, flips=flips)
+            believed = of_pictures(network, batch.image, self.scaling, self.config, flips=flips)
             sums, counts = self.loss.parts(believed.clamp_min(1e-12).log(), batch.target, batch.weight)
             tally.loss += torch.stack([sums, counts]).to(tally.loss.device).double()
             found += zip(some, tally.add(believed, batch.target).cpu(), strict=True)

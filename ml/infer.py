@@ -7,9 +7,28 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ml.config import Config
+from ml.data import Scaling
 
 # (B, C, H, W) of at most a cut's size -> (B, classes, H, W) probabilities.
 Reading = Callable[[nn.Module, Tensor, Config], Tensor]
+
+
+def of_pictures(
+    network: nn.Module,
+    stored: Tensor,
+    scaling: Scaling,
+    config: Config,
+    *,
+    flips: bool | None = None,
+    reading: Reading | None = None,
+) -> Tensor:
+    """As ``probabilities``, of (B, H, W, C) as stored, made ready a cut at a time: a large picture is never held
+    otherwise than it is stored."""
+
+    def ready(network: nn.Module, cut: Tensor, config: Config) -> Tensor:
+        return (reading or softmax)(network, scaling.seen(cut.permute(0, 2, 3, 1)), config)
+
+    return probabilities(network, stored.permute(0, 3, 1, 2), config, flips=flips, reading=ready)
 
 
 def probabilities(
@@ -27,10 +46,11 @@ def probabilities(
                 views += [[*view, axis] for view in views]
     total: Tensor | None = None
     for view in views:
-        one = _tiled(network, image.flip(view), config, reading or softmax).flip(view)
-        total = one if total is None else total + one
+        one = _tiled(network, image.flip(view) if view else image, config, reading or softmax)
+        one = one.flip(view) if view else one
+        total = one if total is None else total.add_(one)
     assert total is not None  # noqa: S101 - there is always the unflipped view
-    return total / len(views)
+    return total.div_(len(views))
 
 
 def _tiled(network: nn.Module, image: Tensor, config: Config, reading: Reading) -> Tensor:
@@ -47,11 +67,11 @@ def _tiled(network: nn.Module, image: Tensor, config: Config, reading: Reading) 
             part = reading(network, tile, config)
             window = _window(tile.shape[2], tile.shape[3], config.overlap, image.device)
             if total is None:
-                total = image.new_zeros(len(image), part.shape[1], height, width)
+                total = part.new_zeros(len(image), part.shape[1], height, width)
             total[:, :, top : top + size, left : left + size] += part * window
             weights[:, :, top : top + size, left : left + size] += window
     assert total is not None  # noqa: S101 - a picture has at least one tile
-    return total / weights
+    return total.div_(weights)
 
 
 def softmax(network: nn.Module, image: Tensor, config: Config) -> Tensor:

@@ -19,7 +19,7 @@ from ml.config import resolve
 from ml.data import Item, Pictures
 from ml.errors import Refused
 from ml.evaluate import alike
-from ml.infer import probabilities
+from ml.infer import of_pictures
 from ml.machine import enter, in_config, pick_device
 from ml.models import Trained, load
 from ml.predictions import Prediction, write
@@ -66,11 +66,11 @@ def _stream(
     if pictures.channels != trained.channels:
         raise Refused(f"The model takes {trained.channels} channels, and the pictures have {pictures.channels}.")
     for some in alike(rows, config):
-        batch = pictures.gather([Item(row) for row in some], whole=True).to(world.device)
-        image = trained.scaling.standard(trained.scaling.unit(batch.image))
+        stored = pictures.gather([Item(row) for row in some], whole=True).image.to(world.device)
         height, width = some[0].shape[:2]
-        believed = probabilities(network, image, config, flips=flips)[:, :, :height, :width].cpu().numpy()
-        for row, one in zip(some, believed, strict=True):
+        believed = of_pictures(network, stored, trained.scaling, config, flips=flips)
+        believed = believed[:, :, :height, :width].cpu()
+        for row, one in zip(some, believed.numpy(), strict=True):
             yield Prediction(row.key, one, fold)
 
 

@@ -73,8 +73,10 @@ def write(
     with Writer(path.parent, MAGIC) as writer:
         rows = []
         for one in predictions:
-            stored = one.probabilities.astype(np.float32)
-            packed = (stored * 255).round().astype(np.uint8) if dtype == "uint8" else stored.astype(np.float16)
+            packed = np.empty(one.probabilities.shape, dtype)
+            for plane, kept in zip(one.probabilities, packed, strict=True):  # of a large picture each is large
+                values = plane.astype(np.float32)
+                kept[:] = (values * 255).round() if dtype == "uint8" else values
             rows.append({"key": one.key, "fold": one.fold, "run": run, "array": writer.add(packed)})
         return writer.close({"classes": list(classes), "meta": dict(meta), "predictions": rows}, path)[0]
 

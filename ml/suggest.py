@@ -28,7 +28,7 @@ from ml.config import Config, resolve
 from ml.data import Item, Pictures
 from ml.errors import Refused
 from ml.evaluate import alike
-from ml.infer import probabilities, softmax
+from ml.infer import of_pictures, softmax
 from ml.machine import enter, in_config
 from ml.models import Trained, load
 from ml.predictions import Prediction, write
@@ -84,7 +84,7 @@ class Suggester:
                 yield from self._predict(wanted.method, models, some, pictures)
 
     def _predict(self, method: str, models: Sequence[int], rows: list[Row], pictures: Pictures) -> Iterator[Prediction]:
-        batch = pictures.gather([Item(row) for row in rows], whole=True).to(self.device)
+        stored = pictures.gather([Item(row) for row in rows], whole=True).image.to(self.device)
         height, width = rows[0].shape[:2]
         total: Tensor | None = None
         for number in models:
@@ -92,12 +92,11 @@ class Suggester:
             if pictures.channels != one.channels:
                 raise Refused(f"The model takes {one.channels} channels, and the pictures have {pictures.channels}.")
             config = self._as_here(one.config)
-            image = one.scaling.standard(one.scaling.unit(batch.image))
             reading = fused if method == "pseudoseg" else softmax
-            part = probabilities(one.network, image, config, flips=True, reading=reading)
-            total = part if total is None else total + part
+            part = of_pictures(one.network, stored, one.scaling, config, flips=True, reading=reading)
+            total = part if total is None else total.add_(part)
         assert total is not None  # noqa: S101 - every key has a model
-        believed = (total / len(models))[:, :, :height, :width].cpu().numpy()
+        believed = total.div_(len(models))[:, :, :height, :width].cpu().numpy()
         for row, probability in zip(rows, believed, strict=True):
             yield Prediction(row.key, probability)
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from ml import data
 from ml.config import make
 from ml.data import VOID, Item, Pictures, ahead, epoch_batches, rare_keys
 from ml.errors import Refused
@@ -129,6 +130,15 @@ def test_scaled_training_pictures_have_mean_0_and_deviation_1(tmp_path: Path, ki
     torch.testing.assert_close(flat.mean(1), torch.zeros(3), atol=1e-4, rtol=0)
     torch.testing.assert_close(flat.std(1), torch.ones(3), atol=1e-2, rtol=0)
     assert scaling.unit(pictures.gather([Item(snapshot.rows[0])]).image).max() <= 1
+
+
+def test_large_pictures_are_scaled_by_strips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    snapshot = of(tmp_path, picture("a", 50, 30, 3, np.uint16))
+    pictures = Pictures(snapshot, size=64, multiple=1)
+    whole = pictures.scaling(snapshot.rows)
+    monkeypatch.setattr(data, "_STRIP", 7 * 30)
+    strips = pictures.scaling(snapshot.rows)
+    np.testing.assert_allclose(strips.mean + strips.deviation, whole.mean + whole.deviation, rtol=1e-6)
 
 
 def test_channels(tmp_path: Path) -> None:

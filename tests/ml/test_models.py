@@ -1,6 +1,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -9,7 +10,7 @@ from torch import nn
 from ml.config import Config, make
 from ml.data import Scaling
 from ml.errors import Refused
-from ml.infer import probabilities
+from ml.infer import of_pictures, probabilities
 from ml.layers import cell_means
 from ml.models import Trained, build, gigaflops, load, parameters
 from tests.ml.made import CLASSES
@@ -83,6 +84,20 @@ def test_tiles_join_to_the_whole() -> None:
     config = make({"crop": 32, "overlap": 8, "depth": 2, "precision": "fp32"})
     tiled = probabilities(Pointwise(), image, config)
     torch.testing.assert_close(tiled, Pointwise()(image).softmax(1))
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.float32])
+@pytest.mark.parametrize("tta", [False, True])
+def test_pictures_as_stored_are_made_ready_a_cut_at_a_time(kind: type[np.generic], tta: bool) -> None:
+    """And are left as they are, so that the next model sees the same."""
+    random = np.random.default_rng(0)
+    stored = torch.from_numpy(random.integers(0, 200, (2, 75, 60, 1)).astype(kind))
+    before, scaling = stored.clone(), Scaling(5.0, 180.0, (0.4,), (0.3,))
+    config = make({"crop": 32, "overlap": 8, "depth": 2, "precision": "fp32", "tta": tta})
+    found = of_pictures(Pointwise(), stored, scaling, config)
+    assert torch.equal(stored, before)
+    seen = scaling.standard((before.permute(0, 3, 1, 2).float() - 5) / 175)
+    assert torch.equal(found, probabilities(Pointwise(), seen, config))
 
 
 def test_tiles_of_a_network_resemble_the_whole() -> None:
