@@ -1,6 +1,7 @@
 """What goes to CVAT: batches planned from a selection, tried again, closed."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 from uuid import uuid4
@@ -11,7 +12,7 @@ from app.cvat import client, wire
 from app.cvat.servers import Server
 from app.domain.actor import Actor
 from app.domain.classes import ClassList, Role
-from app.domain.errors import Conflict, Invalid
+from app.domain.errors import Conflict, Invalid, NotFound
 from app.flows import review
 from app.flows.cvat_link import Connect, choose, connect
 from app.flows.review import Selection, Turned
@@ -106,7 +107,8 @@ def close(db: Database, settings: Settings, batch_id: int, connect: Connect = co
     """Let a batch rest: its samples count as at CVAT no longer, and no pull asks for it.
 
     A task that people may have worked on stays in CVAT. Of a push that isn't complete the task is deleted; where that
-    push is running it is told to stop, and does the same. Raises NotFound, or a CvatError and then all is as it was.
+    push is running it is told to stop, and does the same. Of a server that is configured no longer nothing can be
+    deleted. Raises NotFound for the batch, or a CvatError and then all is as it was.
     """
     with db.write() as session:
         batch = cvat.find(session, batch_id)
@@ -119,7 +121,8 @@ def close(db: Database, settings: Settings, batch_id: int, connect: Connect = co
             if running and batch.state != "at_cvat":
                 return batch
     if batch.state != "at_cvat":
-        delete_tasks(settings, batch, connect)
+        with suppress(NotFound):
+            delete_tasks(settings, batch, connect)
     with db.write() as session:
         batch = cvat.find(session, batch_id)
         standing.refresh(session, cvat.close(session, batch))

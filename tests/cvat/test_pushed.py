@@ -164,6 +164,34 @@ def test_closing(trip: Trip) -> None:
     assert list(trip.standin.state.tasks) == [batch.task_id]
 
 
+def test_a_cancel_that_does_not_reach_cvat_is_told_and_closed_later(trip: Trip) -> None:
+    (batch,) = trip.plan()
+
+    def progress(_done: int, _total: int, _message: str) -> None:
+        if "POST /api/tasks/1/data/" in trip.standin.calls:
+            trip.standin.plan = Plan(len(trip.standin.calls) + 1, Fault.E502, 50)
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        cvat_push.run(trip.db, trip.settings, batch.id, progress, trip.connect)
+    assert "still in CVAT" in (trip.batch(batch.id).error or "") and trip.batch(batch.id).state != "closed"
+    with pytest.raises(CvatError):
+        cvat_batches.close(trip.db, trip.settings, batch.id, trip.connect)
+    trip.standin.plan = None
+    assert cvat_batches.close(trip.db, trip.settings, batch.id, trip.connect).state == "closed"
+    assert trip.standin.state.tasks == {}
+
+
+def test_a_batch_of_a_server_that_is_configured_no_longer_can_be_closed(trip: Trip) -> None:
+    trip.standin.state.break_import = "No media data found"
+    (batch,) = trip.plan()
+    with pytest.raises(ImportFailed):
+        trip.push(batch)
+    (trip.settings.home / "cvat.toml").unlink()
+    assert cvat_batches.close(trip.db, trip.settings, batch.id).state == "closed"
+    assert set(trip.statuses().values()) == {"unreviewed", "unlabeled"}
+
+
 def test_polls_ask_for_what_is_due_and_leave_no_receipt_of_nothing(trip: Trip) -> None:
     polling = trip.settings.model_copy(update={"cvat_poll": 5})
     batch = trip.pushed()
