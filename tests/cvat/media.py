@@ -39,7 +39,7 @@ def post_data(state: State, request: Request, match: re.Match[str]) -> Reply:
     return Reply(202, {"rq_id": rq_id})
 
 
-@route("PATCH", r"/api/tasks/\d+/data/(1_[^/]+)")
+@route("PATCH", r"/api/tasks/\d+/(?:data|annotations)/(1_[^/]+)")
 def patch_piece(state: State, request: Request, match: re.Match[str]) -> Reply:
     if match[1] not in state.pieces:
         return Reply(404)

@@ -1,11 +1,9 @@
 """The same journey against a real server, where one is given: CVAT_TEST_URL, and CVAT_TEST_TOKEN or CVAT_TEST_USER and
 CVAT_TEST_PASSWORD. It makes a project of its own and deletes it."""
 
-import io
 import json
 import os
 import uuid
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,9 +14,10 @@ import numpy as np
 import pytest
 from pydantic import SecretStr
 
-from app.cvat import client, upload, wire
+from app.cvat import client, wire
+from app.cvat.archives.base import ArchiveKind, Outgoing
+from app.cvat.archives.registry import write_archive
 from app.cvat.connection import JSON, Connection
-from app.cvat.errors import Missing, Rejected
 from app.cvat.failures import Answer
 from app.cvat.probe import probe
 from app.cvat.servers import Server
@@ -28,7 +27,8 @@ from app.flows.cvat_link import Connect
 from app.settings import Settings
 from app.store.db import Database
 from tests.cvat import test_there, test_trip
-from tests.cvat.journey import CLASSES, Batch, pull, push
+from tests.cvat.byhand import exported, put_archive
+from tests.cvat.journey import CLASSES, Batch, picture, pull, push
 from tests.cvat.killed import Killed
 from tests.cvat.recorded import colours, exported_mask
 from tests.cvat.standin import running
@@ -101,18 +101,6 @@ SHAPES: tuple[dict[str, object], ...] = (
 )
 
 
-def exported(connection: Connection, task: int) -> zipfile.ZipFile:
-    """The server's own *Segmentation mask 1.1* of a task."""
-    query = [("format", "Segmentation mask 1.1"), ("save_images", "False")]
-    try:
-        begun = connection.call("POST", f"/api/tasks/{task}/dataset/export", query=query, repeat=True).json()["rq_id"]
-    except (Missing, Rejected):
-        pytest.skip("this server exports in an older way, which no recording shows")
-    upload.wait_for_data(connection, task, begun)
-    answer = connection.call("GET", f"/api/tasks/{task}/dataset/download", query=[("rq_id", begun)])
-    return zipfile.ZipFile(io.BytesIO(answer.body))
-
-
 def test_shapes_are_drawn_as_this_server_exports_them(connection: Connection, batch: Batch) -> None:
     """Ellipses above all, which differ between versions."""
     batch.masks = {name: np.zeros_like(mask) for name, mask in batch.masks.items()}
@@ -135,6 +123,25 @@ def test_shapes_are_drawn_as_this_server_exports_them(connection: Connection, ba
             drawn = compose(here, ids, frame.height, frame.width, ellipse_rule(number.number))
             wrong = colour[drawn.mask] != exported_mask(export, frame.name.removesuffix(".png"))
             assert not wrong.any(), f"{frame.name}: {wrong.sum()} pixels, first at {np.argwhere(wrong)[0]}"
+
+
+def test_our_own_files_are_taken_by_this_server(connection: Connection, batch: Batch, tmp_path: Path) -> None:
+    """The trip by hand: all four formats, with pictures and without."""
+    push(connection, batch)
+    assert batch.task is not None
+    specs = wire.label_specs(CLASSES)
+    for kind in ArchiveKind:
+        for along in (False, True):
+            frames = [
+                Outgoing(name, mask, 1, name, picture(mask) if along else None) for name, mask in batch.masks.items()
+            ]
+            path = tmp_path / f"{kind.name}{along}.zip"
+            write_archive(path, kind, frames, specs)
+            client.put_annotations(connection, batch.task, wire.body([]))
+            assert not client.shapes(connection, task=batch.task)
+            put_archive(connection, batch.task, kind, path)
+            got = pull(connection, batch)
+            assert all(np.array_equal(got[name], mask) for name, mask in batch.masks.items()), (kind, along)
 
 
 @dataclass
