@@ -108,7 +108,10 @@ def job_of(value: Any) -> Job:
 
 def frames_of(value: Any) -> tuple[Frame, ...]:
     """A task's frames by number. Numbers count pictures of the task, whatever was deleted."""
-    deleted = frozenset(need(value, "deleted_frames", list))
+    listed = need(value, "deleted_frames", list)
+    if not all(isinstance(one, int) for one in listed):
+        raise NotCvat("The server lists deleted frames that are no numbers; it isn't CVAT, or an unknown version.")
+    deleted = frozenset(listed)
     return tuple(
         Frame(number, need(one, "name", str), need(one, "width", int), need(one, "height", int), number in deleted)
         for number, one in enumerate(need(value, "frames", list))

@@ -2,7 +2,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.cvat.answers import frames_of, job_of, label_of, project_of, results, shapes_of, task_of
@@ -45,6 +45,7 @@ def test_tags_and_tracks_come_as_shapes_that_are_refused_by_name() -> None:
 
 @pytest.mark.parametrize("reader", [project_of, label_of, task_of, job_of, frames_of, shapes_of])
 @given(value=ANYTHING)
+@example(value={"deleted_frames": [[]]})
 def test_any_answer_is_read_or_refused(reader: Callable[[Any], object], value: Any) -> None:
     try:
         reader(value)
