@@ -47,5 +47,8 @@ document.addEventListener("keydown", (event) => {
   $("summary", open).focus();
 }, true);
 
+// A form that a script sends waits for it: sent by the browser itself, what was filled in would be lost.
+document.addEventListener("DOMContentLoaded", () => $$("[data-ready]").forEach((button) => (button.disabled = false)));
+
 localTimes();
 if (document.body.dataset.role) watchJobs();

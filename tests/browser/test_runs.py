@@ -52,8 +52,8 @@ def site(tmp_path: Path) -> Iterator[Site]:
     running: list[subprocess.Popen[bytes]] = []
 
     def answers() -> bool:
-        with socket.socket() as client:
-            return client.connect_ex(("127.0.0.1", port)) == 0
+        with socket.socket() as client:  # where nobody listens, one may be connected with oneself
+            return client.connect_ex(("127.0.0.1", port)) == 0 and client.getsockname() != client.getpeername()
 
     def start() -> None:
         # A process group of its own, so that the server and its worker can be killed as one.
