@@ -94,7 +94,7 @@ export function facts({ classes, viewer, look, restore, reject, compare }) {
 
   function atCvat(one, sample) {
     const job = one.job_state ? `job ${one.job_state}${one.assignee ? `, ${one.assignee}` : ""}` : one.reason;
-    return el("li", {}, el("div", {}, el("a", { href: `${base}/cvat/batches/${one.batch}` }, `Batch ${one.batch}`), ` · ${CVAT[one.state] ?? one.state}`, job && el("small", {}, job)),
+    return el("li", {}, el("div", {}, el("a", { href: `${base}/cvat/batches/${one.batch}` }, `Batch ${one.batch}`), ` · ${CVAT[one.state] ?? one.state}`, el("small", {}, job, job && one.receipt && " · ", one.receipt && el("a", { href: `${base}/cvat/receipts/${one.receipt}` }, "receipt"))),
       el("div", { class: "row" },
         one.state === "out" && el("button", { class: "button small", type: "button", "data-needs": "admin", title: "Only this sample; unchanged counts as right", onclick: (event) => pull(one.batch, sample, event.target) }, "Pull"),
         one.link && el("a", { class: "button small", href: one.link, target: "_blank", rel: "noreferrer" }, "Open in CVAT")));

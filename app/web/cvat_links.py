@@ -23,8 +23,10 @@ def job_link(batch: CvatBatch, job: int | None, frame: int | None = None) -> str
 
 
 def of_sample(session: Session, sample_id: int) -> list[Json]:
-    """The batches that a sample is or was in, the newest first, with the job as it was last seen."""
+    """The batches that a sample is or was in, the newest first, with the job as it was last seen and the receipt that
+    tells of it last."""
     out = []
+    told = {pull.batch_id: pull.id for _, pull in reversed(receipts.of_sample(session, sample_id))}
     for frame, batch in cvat.of_sample(session, sample_id)[:AGO]:
         job: Json = next((one for one in batch.jobs if batch.url and one["id"] == frame.job), {})
         out.append(
@@ -35,6 +37,7 @@ def of_sample(session: Session, sample_id: int) -> list[Json]:
                 "job_state": job.get("state"),
                 "assignee": job.get("assignee"),
                 "link": job_link(batch, frame.job, frame.number),
+                "receipt": told.get(batch.id),
             }
         )
     return out

@@ -152,6 +152,7 @@ def test_there_back_and_told(
     assert len(sheet.text.splitlines()) == 4 and "'=ann" in sheet.text
     sample = client.get(f"{A}/samples/{changed['sample']}").json()
     assert sample["revisions"][0]["receipt"] == told["id"] and sample["status"] == "corrected"
+    assert {client.get(f"{A}/samples/{one['sample']}").json()["cvat"][0]["receipt"] for one in lines} == {told["id"]}
     page = client.get(f"/d/mars/cvat/receipts/{told['id']}").text
     assert changed["key"] in page and "=ann" in page
     assert client.get(f"/d/files/cvat/receipts/{told['id']}").status_code == 404

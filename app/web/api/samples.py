@@ -87,6 +87,7 @@ class AtCvat(BaseModel):
     job_state: str | None = Field(description="Its job in CVAT, as last seen.")
     assignee: str | None
     link: str | None = Field(description="The job in CVAT, opened at the sample.")
+    receipt: int | None = Field(description="The newest receipt that tells of it.")
 
 
 class SampleFull(SampleRow):
