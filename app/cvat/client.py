@@ -24,7 +24,7 @@ from app.cvat.answers import (
     task_of,
 )
 from app.cvat.connection import JSON, Connection, Query
-from app.cvat.errors import CountDiffers, Missing, Rejected
+from app.cvat.errors import CountDiffers, Missing, Rejected, ServerFailed
 from app.cvat.servers import Server
 from app.cvat.shapes import Shape
 from app.cvat.wire import LabelSpec
@@ -116,12 +116,23 @@ def task(connection: Connection, id: int) -> Task:
     return task_of(connection.get(f"/api/tasks/{id}"))
 
 
-def delete_task(connection: Connection, id: int) -> None:
-    """A task that is gone already is no error."""
+def delete_task(connection: Connection, id: int) -> bool:
+    """Whether it was there; a task that is gone already is no error."""
     try:
         connection.call("DELETE", f"/api/tasks/{id}")
     except Missing:
-        return
+        return False
+    return True
+
+
+def delete_tasks(connection: Connection, project: int, name: str) -> None:
+    """Takes all tasks of that name out of a project. Where one is said to be gone, the list is asked too: what stands
+    before a server may say so of anything. Raises ServerFailed where it is still there."""
+    deleted = [delete_task(connection, one.id) for one in find_tasks(connection, project, name)]
+    if not all(deleted) and find_tasks(connection, project, name):
+        raise ServerFailed(
+            f"CVAT {connection.server.name} keeps task {name} that was to be deleted; try again later."
+        )
 
 
 def jobs_of(connection: Connection, task: int) -> list[Job]:

@@ -149,8 +149,7 @@ def delete_tasks(settings: Settings, batch: CvatBatch, connect: Connect) -> None
     if batch.project_id is None:
         return
     with connect(settings, batch.server) as connection:
-        for task in client.find_tasks(connection, batch.project_id, batch.name):
-            client.delete_task(connection, task.id)
+        client.delete_tasks(connection, batch.project_id, batch.name)
 
 
 def _frames(

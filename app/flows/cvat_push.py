@@ -90,8 +90,8 @@ def _task(db: Database, settings: Settings, connection: Connection, batch: CvatB
     # Made and never heard of here, or died half-uploaded: CVAT takes a task's data only once. The row is written first,
     # which a worker that has lost this job can't do.
     batch = _set(db, batch.id, state="creating", task_id=None, request=None)
-    for one in tasks:
-        client.delete_task(connection, one.id)
+    if tasks:
+        client.delete_tasks(connection, project, batch.name)
     task = client.create_task(connection, project, batch.name, batch.segment_size)
     return _set(db, batch.id, task_id=task.id)
 

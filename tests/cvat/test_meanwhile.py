@@ -200,3 +200,15 @@ def test_a_server_that_is_away_is_one_receipt_however_often_it_is_polled(trip: T
     with trip.db.read() as session:
         assert [one.id for one in receipts.of_batch(session, batch.id)] == [pull.id]
         assert cvat.find(session, batch.id).state == "at_cvat"
+
+
+def test_a_task_that_is_only_said_to_be_gone_is_not_forgotten(trip: Trip) -> None:
+    trip.standin.state.break_import = "No media data found"
+    (batch,) = trip.plan()
+    with pytest.raises(ImportFailed):
+        trip.push(batch)
+    trip.standin.plan = Plan(len(trip.standin.calls) + 2, Fault.E404)
+    with pytest.raises(CvatError, match="keeps task mars"):
+        cvat_batches.close(trip.db, trip.settings, batch.id, trip.connect)
+    assert cvat_batches.close(trip.db, trip.settings, batch.id, trip.connect).state == "closed"
+    assert trip.standin.state.tasks == {}
