@@ -8,6 +8,7 @@ from app.cli import console
 from app.cli.review import As
 from app.cli.shared import DatasetName, Json, open_data, read_settings
 from app.domain.actor import person
+from app.domain.errors import RemaskError
 from app.flows import cvat_annotate, cvat_answers, cvat_batches, cvat_link
 from app.flows.cvat_batches import Options, Source
 from app.flows.review import Selection
@@ -51,16 +52,21 @@ def push(
         planned = cvat_batches.plan(db, settings, dataset, selection, who, server, options)
     results = []
     for one in planned.batches:
-        with console.progress(json) as progress:
-            results.append(jobs.see_done(db, settings, one.job_id or 0, progress))
+        try:
+            with console.progress(json) as progress:
+                results.append((one, jobs.see_done(db, settings, one.job_id or 0, progress)))
+        except RemaskError as error:  # the other batches go all the same
+            console.fail(f"Batch {one.id}: {error}")
     if json:
         refused = [{"sample": one.key, "reason": one.reason} for one in planned.refused]
-        console.dump({"batches": results, "refused": refused})
-        return
-    for turned in planned.refused:
-        console.say(f"  not {turned.key}: {turned.reason}")
-    for made, result in zip(planned.batches, results, strict=True):
-        console.say(f"Batch {made.id}: {result['samples']} samples at {made.url}/tasks/{result['task']}")
+        console.dump({"batches": [result for _, result in results], "refused": refused})
+    else:
+        for turned in planned.refused:
+            console.say(f"  not {turned.key}: {turned.reason}")
+        for made, result in results:
+            console.say(f"Batch {made.id}: {result['samples']} samples at {made.url}/tasks/{result['task']}")
+    if len(results) < len(planned.batches):
+        raise typer.Exit(1)
 
 
 def list_(

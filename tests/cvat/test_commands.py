@@ -56,6 +56,13 @@ def test_a_label_is_answered_for(trip: Trip, remask: Any) -> None:
     assert "changed a/höhe 0" in remask("pull", "--batch", "1")
 
 
+def test_a_batch_that_stops_keeps_no_other_from_going(trip: Trip, remask: Any) -> None:
+    trip.standin.state.break_import = "No media data found"
+    said = remask("push", DATASET, "--status", "unreviewed", "--size", "3", code=1)
+    assert "Batch 1: CVAT lab can't make a task of the pictures" in said and "Batch 2: 2 samples at http" in said
+    assert "Batch 1: 3 samples at http" in remask("push", DATASET, "--batch", "1")
+
+
 def test_wrong_words(trip: Trip, remask: Any) -> None:
     remask("pull", code=2)
     remask("answer", DATASET, "4", code=2)
