@@ -4,6 +4,7 @@ What asks much of the database runs on SQLite and on PostgreSQL: the store, the 
 alone, and so does what a page looks like or who may see it: neither depends on where the rows lie.
 """
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -83,8 +84,18 @@ def faults(object_server: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Faul
         yield faults
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty SQLite database, migrated once; tests begin with copies of it, as they do on PostgreSQL."""
+    path = tmp_path_factory.mktemp("migrated") / "remask.sqlite"
+    open_database(path).close()
+    return path
+
+
 @pytest.fixture
-def db(where: Path | str) -> Iterator[Database]:
+def db(where: Path | str, migrated: Path) -> Iterator[Database]:
+    if isinstance(where, Path):
+        shutil.copyfile(migrated, where)
     database = open_database(where)
     yield database
     database.close()

@@ -90,29 +90,29 @@ def imported(db: Database) -> int:
 
 
 def test_a_job_goes_on_after_its_worker_was_killed(db: Database, settings: Settings, tmp_path: Path) -> None:
-    job = request_import(db, tmp_path, 5000)
+    job = request_import(db, tmp_path, 2000)
     with worker(settings) as process:
         until(lambda: imported(db) >= 100)
         process.send_signal(signal.SIGKILL)
         process.wait()
     assert state(db, job) == "running"
-    assert 100 <= imported(db) < 5001
+    assert 100 <= imported(db) < 2001
     with worker(settings):
         until(lambda: state(db, job) == "done")
-    assert imported(db) == 5001
+    assert imported(db) == 2001
     with db.read() as session:
         keys = [one.key for one in every_sample(session, datasets.find(session, "many").id)]
-    assert len(set(keys)) == 5001
+    assert len(set(keys)) == 2001
 
 
 def test_a_running_job_stops_when_it_is_cancelled(db: Database, settings: Settings, tmp_path: Path) -> None:
-    job = request_import(db, tmp_path, 20_000)
+    job = request_import(db, tmp_path, 6000)
     with worker(settings):
         until(lambda: imported(db) >= 100)
         with db.write() as session:
             rows.cancel(session, job)
         until(lambda: state(db, job) == "cancelled")
-    assert imported(db) < 20_001
+    assert imported(db) < 6001
 
 
 def test_a_second_worker_is_refused_in_a_sentence(db: Database, settings: Settings) -> None:

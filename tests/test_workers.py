@@ -52,20 +52,20 @@ def whole(db: Database, count: int) -> bool:
 
 
 def test_a_job_of_a_killed_worker_is_finished_by_another(db: Database, settings: Settings, tmp_path: Path) -> None:
-    job = request_import(db, tmp_path, 4000)
+    job = request_import(db, tmp_path, 2000)
     with worker(settings, "one") as one, worker(settings, "two") as two:
         until(lambda: imported(db) >= 100)
         first = owner(db, job)
         (one if first == "one" else two).kill()
         until(lambda: state(db, job) == "done")
         assert {first, owner(db, job)} == {"one", "two"}
-    assert whole(db, 4001)
+    assert whole(db, 2001)
 
 
 def test_a_worker_that_slept_writes_nothing_over_the_new_owner(
     db: Database, settings: Settings, tmp_path: Path
 ) -> None:
-    job = request_import(db, tmp_path, 4000)
+    job = request_import(db, tmp_path, 2000)
     with worker(settings, "sleeper") as sleeper:
         until(lambda: imported(db) >= 100)
         sleeper.send_signal(signal.SIGSTOP)
@@ -76,7 +76,7 @@ def test_a_worker_that_slept_writes_nothing_over_the_new_owner(
         assert owner(db, job) == "other"
         sleeper.send_signal(signal.SIGTERM)
         _, said = sleeper.communicate(timeout=60)
-    assert whole(db, 4001)
+    assert whole(db, 2001)
     assert b"gone to another worker" in said or b"database went away" in said
 
 
@@ -95,7 +95,7 @@ def test_a_server_started_again_under_load_loses_nothing(
     db: Database, settings: Settings, cluster: Cluster, npz: Path, tmp_path: Path
 ) -> None:
     ingest.run(db, npz, "mars", ADA)
-    job = request_import(db, tmp_path, 3000)
+    job = request_import(db, tmp_path, 2000)
     acknowledged: list[int] = []
     failed: list[DBAPIError] = []
     enough = threading.Event()
@@ -128,7 +128,7 @@ def test_a_server_started_again_under_load_loses_nothing(
             reviewer.join()
         until(lambda: state(db, job) == "done")
     assert all(is_away(error) for error in failed)
-    assert whole(db, 3001)
+    assert whole(db, 2001)
     with db.read() as session:
         entries = history.entries(session, datasets.find(session, "mars").id, limit=10_000)
     assert set(acknowledged) <= {entry.batch.id for entry in entries}
