@@ -75,8 +75,11 @@ def write(
         for one in predictions:
             packed = np.empty(one.probabilities.shape, dtype)
             for plane, kept in zip(one.probabilities, packed, strict=True):  # of a large picture each is large
-                values = plane.astype(np.float32)
-                kept[:] = (values * 255).round() if dtype == "uint8" else values
+                values = plane.astype(np.float32, copy=False)
+                if dtype == "uint8":
+                    values = values * np.float32(255)
+                    np.rint(values, out=values)
+                kept[:] = values
             rows.append({"key": one.key, "fold": one.fold, "run": run, "array": writer.add(packed)})
         return writer.close({"classes": list(classes), "meta": dict(meta), "predictions": rows}, path)[0]
 
