@@ -1,5 +1,7 @@
 import json
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from app.flows.snapshot import CantTrain, freeze, freeze_together, path_of
 from app.settings import Settings
 from app.store import comparisons, datasets, rasters, revisions, samples
 from app.store import jobs as rows
-from app.store.db import Database
+from app.store.db import Database, open_database
 from app.store.decisions import Wish
 from app.store.revisions import Proposal
 from app.store.tables import Raster, Revision, Sample
@@ -65,13 +67,27 @@ def guess(reference: frozen.Snapshot, row: frozen.Row, model: Path) -> dict[str,
     return {"key": row.key, "group": row.group, "miou": None, "confusion": matrix}
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with a small set whose split is dealt, with one train sample excluded; tests work on copies."""
+    home = tmp_path_factory.mktemp("made")
+    with closing(open_database(home / "remask.sqlite")) as db:
+        demo.run(db, home, "demo", ADA, count=60)
+        freeze(db, home, "demo", "curated")
+        review.decide(db, "demo", Selection(keys=keys(db, "train")[:1]), Wish("exclude"), ADA)
+    return home
+
+
 @pytest.fixture
-def home(db: Database, tmp_path: Path) -> Path:
-    """A small set whose split is dealt, with one train sample excluded."""
-    demo.run(db, tmp_path, "demo", ADA, count=60)
-    freeze(db, tmp_path, "demo", "curated")
-    review.decide(db, "demo", Selection(keys=keys(db, "train")[:1]), Wish("exclude"), ADA)
-    return tmp_path
+def home(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(made, tmp_path, dirs_exist_ok=True))
+
+
+@pytest.fixture
+def db(home: Path) -> Iterator[Database]:
+    database = open_database(home / "remask.sqlite")
+    yield database
+    database.close()
 
 
 def keys(db: Database, split: str) -> list[str]:

@@ -1,10 +1,11 @@
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,15 +32,26 @@ pytestmark = pytest.mark.one_database  # what is trained on comes out of files
 TINY = Wanted("demo", epochs=1, samples=50, keys=KEYS)
 
 
-def fill(db: Database, home: Path) -> Path:
-    demo.run(db, home, "demo", ADA, count=80)
-    inspect.run(db, "demo", ["shared_mask", "duplicate_image"])
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with a demo set that two checks have looked at; tests work on copies."""
+    home = tmp_path_factory.mktemp("made")
+    with closing(open_database(home / "remask.sqlite")) as db:
+        demo.run(db, home, "demo", ADA, count=80)
+        inspect.run(db, "demo", ["shared_mask", "duplicate_image"])
     return home
 
 
 @pytest.fixture
-def home(db: Database, tmp_path: Path) -> Path:
-    return fill(db, tmp_path)
+def home(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(made, tmp_path, dirs_exist_ok=True))
+
+
+@pytest.fixture
+def db(home: Path) -> Iterator[Database]:
+    database = open_database(home / "remask.sqlite")
+    yield database
+    database.close()
 
 
 @dataclass(frozen=True)
@@ -54,10 +66,10 @@ class Prepared:
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
-    home = tmp_path_factory.mktemp("prepared")
+def found(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    home = Path(shutil.copytree(made, tmp_path_factory.mktemp("prepared"), dirs_exist_ok=True))
     with closing(open_database(home / "remask.sqlite")) as db:
-        return prepare(db, fill(db, home), 50)
+        return prepare(db, home, 50)
 
 
 def prepare(db: Database, home: Path, limit: int) -> Prepared:

@@ -1,4 +1,7 @@
 import json
+import shutil
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,7 @@ from app.flows.review import Selection
 from app.flows.snapshot import CantTrain, freeze, path_of
 from app.settings import Settings
 from app.store import datasets
-from app.store.db import Database
+from app.store.db import Database, open_database
 from app.store.decisions import Wish
 from app.store.members import Arm
 from ml import snapshot as frozen
@@ -21,10 +24,25 @@ ADA = person("ada")
 TINY = {"epochs": 2, "width": 4, "depth": 1, "threads": 1, "augment": [], "precision": "fp32", "samples": 1}
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with a small demo set; tests work on copies."""
+    home = tmp_path_factory.mktemp("made")
+    with closing(open_database(home / "remask.sqlite")) as db:
+        demo.run(db, home, "demo", ADA, count=60)
+    return home
+
+
 @pytest.fixture
-def home(db: Database, tmp_path: Path) -> Path:
-    demo.run(db, tmp_path, "demo", ADA, count=60)
-    return tmp_path
+def home(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(made, tmp_path, dirs_exist_ok=True))
+
+
+@pytest.fixture
+def db(home: Path) -> Iterator[Database]:
+    database = open_database(home / "remask.sqlite")
+    yield database
+    database.close()
 
 
 def splits(db: Database) -> dict[str, str | None]:
