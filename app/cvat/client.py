@@ -130,9 +130,7 @@ def delete_tasks(connection: Connection, project: int, name: str) -> None:
     before a server may say so of anything. Raises ServerFailed where it is still there."""
     deleted = [delete_task(connection, one.id) for one in find_tasks(connection, project, name)]
     if not all(deleted) and find_tasks(connection, project, name):
-        raise ServerFailed(
-            f"CVAT {connection.server.name} keeps task {name} that was to be deleted; try again later."
-        )
+        raise ServerFailed(f"CVAT {connection.server.name} keeps task {name} that was to be deleted; try again later.")
 
 
 def jobs_of(connection: Connection, task: int) -> list[Job]:
