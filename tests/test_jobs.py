@@ -64,7 +64,7 @@ def worker(
         process.communicate()
 
 
-def until(holds: Callable[[], bool], seconds: float = 150) -> None:
+def until(holds: Callable[[], bool], seconds: float = 300) -> None:
     deadline = time.monotonic() + seconds
     tick = threading.Event()
     while not holds():
