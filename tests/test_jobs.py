@@ -119,7 +119,7 @@ def test_a_second_worker_is_refused_in_a_sentence(db: Database, settings: Settin
     with worker(settings):
         until(lambda: bool(list((settings.home / "workers").glob("*"))))
         with worker(settings) as second:
-            assert second.wait(timeout=30) == 1
+            assert second.wait(timeout=120) == 1
             assert second.stderr is not None
             assert b"Another worker" in second.stderr.read()
 

@@ -98,8 +98,8 @@ def test_an_empty_app_offers_the_demo_set_in_one_click(empty: Served, page: Page
     page.goto(empty.url)
     expect(page.locator("h1")).to_have_text(re.compile("Find the masks"))
     page.get_by_role("button", name="Try the demo set").click()
-    expect(page).to_have_url(re.compile("/d/demo$"), timeout=60_000)
-    expect(page.locator(".next-step h2")).to_have_text(re.compile("share this mask"), timeout=60_000)
+    expect(page).to_have_url(re.compile("/d/demo$"))
+    expect(page.locator(".next-step h2")).to_have_text(re.compile("share this mask"))
     with empty.db.read() as session:
         total = sum(summary.by_status(session, datasets.find(session, "demo").id).values())
     expect(page.locator("#samples-total")).to_have_text(str(total))
@@ -110,7 +110,7 @@ def test_a_zip_by_the_drop_zone_and_its_report(empty: Served, page: Page, pairs_
     with page.expect_file_chooser() as chooser:
         page.locator("#drop label", has_text="Choose files").click()
     chooser.value.set_files(pairs_zip)
-    expect(page).to_have_url(re.compile(r"/d/holiday/imports/\d+$"), timeout=30_000)
+    expect(page).to_have_url(re.compile(r"/d/holiday/imports/\d+$"))
     expect(page.locator("#refused-total")).to_have_text("2")
     expect(page.locator("#refused tbody tr")).to_have_count(2)
     expect(page.locator("#refused")).to_have_text(re.compile("broken"))
@@ -135,7 +135,7 @@ def test_files_can_be_dropped_anywhere_on_the_page(empty: Served, page: Page) ->
     page.dispatch_event("body", "dragenter", {"dataTransfer": transfer})
     expect(page.locator("#drop")).to_have_class(re.compile("over"))
     page.dispatch_event("body", "drop", {"dataTransfer": transfer})
-    expect(page).to_have_url(re.compile(r"/d/small-set/imports/\d+$"), timeout=30_000)
+    expect(page).to_have_url(re.compile(r"/d/small-set/imports/\d+$"))
     expect(page.locator(".facts dd").first).to_have_text("5")
 
 
@@ -144,7 +144,7 @@ def test_what_cannot_be_imported_is_said_in_place(empty: Served, page: Page, tmp
     note.write_text("no picture")
     page.goto(empty.url)
     page.locator("#drop input[name=files]").set_input_files(note)
-    expect(page.locator("#drop-state p")).to_have_class("job-error", timeout=30_000)
+    expect(page.locator("#drop-state p")).to_have_class("job-error")
 
 
 def test_unknown_colours_are_named_and_the_import_goes_on(empty: Served, page: Page, tmp_path: Path) -> None:
@@ -158,14 +158,14 @@ def test_unknown_colours_are_named_and_the_import_goes_on(empty: Served, page: P
     page.goto(empty.url)
     page.locator("#drop input[name=files]").set_input_files(path)
     asked = page.get_by_role("group", name="Classes of the colours")
-    expect(asked.get_by_role("textbox")).to_have_count(3, timeout=30_000)
+    expect(asked.get_by_role("textbox")).to_have_count(3)
     asked.get_by_label("Name of the class with colour #c82828").fill('red, "wild"')
     asked.get_by_label("Name of the class with colour #2828c8").fill("background")
     asked.get_by_role("button", name="Import with these names").click()
     expect(asked).to_be_visible()  # two classes of one name
     asked.get_by_label("Name of the class with colour #2828c8").fill("blue")
     asked.get_by_role("button", name="Import with these names").click()
-    expect(page).to_have_url(re.compile(r"/d/painted/imports/\d+$"), timeout=30_000)
+    expect(page).to_have_url(re.compile(r"/d/painted/imports/\d+$"))
     expect(page.locator(".facts dd").first).to_have_text("3")
     page.goto(f"{empty.url}/d/painted/samples")
     expect(page.locator(".option", has_text='red, "wild"')).to_be_visible()
@@ -174,7 +174,7 @@ def test_unknown_colours_are_named_and_the_import_goes_on(empty: Served, page: P
 def test_guessed_roles_are_confirmed_and_kept(empty: Served, page: Page, pairs_zip: Path) -> None:
     page.goto(empty.url)
     page.locator("#drop input[name=files]").set_input_files(pairs_zip)
-    page.get_by_role("link", name="Look and confirm").click(timeout=30_000)
+    page.get_by_role("link", name="Look and confirm").click()
     expect(page.locator("#guessed")).to_be_visible()
     page.get_by_label("Name of class 1").fill("pond <b>")
     page.get_by_role("button", name="Confirm and save").click()
@@ -190,7 +190,7 @@ def test_an_export_is_followed_and_downloaded(served: Served, page: Page) -> Non
     page.goto(f"{served.url}/d/demo/export")
     page.get_by_text("Folder").click()
     page.get_by_role("button", name="Export").click()
-    with page.expect_download(timeout=60_000) as download:
+    with page.expect_download() as download:
         page.locator("#download").click()
     with zipfile.ZipFile(download.value.path()) as archive:
         assert any(name.endswith("manifest.json") for name in archive.namelist())
