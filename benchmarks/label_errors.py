@@ -24,10 +24,13 @@ import numpy.typing as npt
 from scipy import ndimage
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from app.domain.detector import Detector, ImageScore
+from app.domain.detector import Detector, ImageScore, critic
 from app.domain.detector.predicted import channels_of, places_of, scene_of
 from app.domain.formats.rle import coco_decode
 from benchmarks.label_sets import BenchSet, read_bench, read_folders
+from ml.config import Config
+from ml.critic import train
+from ml.lessons import Lessons
 
 TOLD = 0.2
 LEAST_PIXELS = 16
@@ -104,10 +107,15 @@ def pixel_precision(maps: Sequence[npt.NDArray[np.generic]], bench: BenchSet) ->
     )
 
 
-def ours(bench: BenchSet, without: frozenset[str]) -> tuple[list[ImageScore], float, float]:
+def teach(lessons: critic.Lessons) -> tuple[critic.Layers, critic.Layers]:
+    arrays = lessons.pictures, lessons.chances, lessons.masks, lessons.halves
+    return train(Lessons(*arrays), Config(device="cpu", threads=1))
+
+
+def ours(bench: BenchSet, without: frozenset[str], critics: bool) -> tuple[list[ImageScore], float, float]:
     """The scores, and the processor seconds per megapixel of learning and of scoring."""
     start = time.process_time()
-    fitted = Detector(bench.classes, without=without).fit(bench.stream)
+    fitted = Detector(bench.classes, without=without, teach=teach if critics else None).fit(bench.stream)
     middle = time.process_time()
     scores = [fitted.score(one) for one in bench.stream()]
     megapixels = sum(one.given.size for one in bench.stream()) / 1e6
@@ -130,10 +138,12 @@ def peers(bench: BenchSet, python: str) -> dict[str, npt.NDArray[np.generic]] | 
             return {name: data[name] for name in data.files}
 
 
-def results(bench: BenchSet, without: frozenset[str], python: str | None) -> tuple[dict[str, Result], list[str]]:
+def results(
+    bench: BenchSet, without: frozenset[str], critics: bool, python: str | None
+) -> tuple[dict[str, Result], list[str]]:
     """Of each score its Result, and lines to print besides."""
     kinds, wrong = [one.kind for one in bench.samples], wrong_pixels(bench)
-    scores, learning, scoring = ours(bench, without)
+    scores, learning, scoring = ours(bench, without, critics)
     shapes = [one.given.shape for one in bench.stream()]
     regions = judged_regions([told_regions(one, shape) for one, shape in zip(scores, shapes, strict=True)], wrong)
     out = {"ours": image_result(np.array([one.score for one in scores]), kinds, regions, scoring)}
@@ -173,9 +183,9 @@ def table(name: str, found: dict[str, Result], lines: Sequence[str]) -> str:
     return "\n".join([*rows, *lines])
 
 
-def ranking(bench: BenchSet, without: frozenset[str]) -> str:
+def ranking(bench: BenchSet, without: frozenset[str], critics: bool) -> str:
     """Where the truth isn't known: the worst twenty."""
-    scores, _, _ = ours(bench, without)
+    scores, _, _ = ours(bench, without, critics)
     order = np.argsort([-one.score for one in scores])[:20]
     rows = []
     for i in order:
@@ -193,6 +203,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--void", type=int, help="the id of the void class")
     parser.add_argument("--peer-python", help="a Python that has cleanlab; default: this one, if it does")
     parser.add_argument("--without", default="", help="families of errors not to practise, with commas between")
+    parser.add_argument("--without-critic", action="store_true", help="don't train the network that criticises masks")
     parser.add_argument("--json", action="store_true", help="one line of JSON for each set")
     args = parser.parse_args(arguments)
     sets = [read_bench(path, args.void) for path in args.bench]
@@ -205,9 +216,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for bench in sets:
         kinds = {one.kind for one in bench.samples if one.truth is not None}
         if "clean" not in kinds or len(kinds) < 2:
-            print(ranking(bench, without))
+            print(ranking(bench, without, not args.without_critic))
             continue
-        found, lines = results(bench, without, python)
+        found, lines = results(bench, without, not args.without_critic, python)
         print(
             json.dumps({name: asdict(one) for name, one in found.items()})
             if args.json

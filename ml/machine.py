@@ -115,7 +115,7 @@ def fastest(
     settled = resolve(config, device=world.device.type, threads=torch.get_num_threads())
     precisions, layouts = [config.precision], [config.layout]
     if config.precision == "auto":
-        precisions = ["fp32", *_halves(world.device)]
+        precisions = ["fp32", *halves(world.device)]
     if config.layout == "auto":
         layouts = ["contiguous", "channels_last"]
     wanted = [(precision, layout) for precision in precisions for layout in layouts]
@@ -191,7 +191,8 @@ def in_config(network: nn.Module, config: Config) -> nn.Module:
     return network.to(memory_format=layout)  # type: ignore[call-overload,no-any-return]
 
 
-def _halves(device: torch.device) -> list[str]:
+def halves(device: torch.device) -> list[str]:
+    """Which half precisions are worth a try there."""
     if device.type == "cuda":
         return ["bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"]
     return ["bf16"] if device.type == "cpu" else []

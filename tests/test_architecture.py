@@ -36,7 +36,7 @@ ONLY_IN = {
     "obstore": {"app.store"},
     "prometheus_client": {"app.web"},
 }
-TORCH_FREE = ("ml.config", "ml.snapshot", "ml.predictions", "ml.split", "ml.errors")
+TORCH_FREE = ("ml.config", "ml.snapshot", "ml.predictions", "ml.lessons", "ml.split", "ml.errors")
 SOURCES = sorted(path for top in ("app", "ml", "migrations") for path in (ROOT / top).rglob("*.py"))
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.actor import Actor
 from app.domain.status import Status
-from app.flows import child, options
+from app.flows import child, critic, options
 from app.flows.child import EVENTS, Hear, folder_of
 from app.flows.imprecise import judge
 from app.flows.progress import Progress, quiet
@@ -97,6 +97,7 @@ def outlook(session: Session, dataset: Dataset, folds: int = FOLDS) -> Outlook:
     learned = folds * epochs * megapixels * (folds - 1) / folds
     width = int(config.get("width", configs.Config().width))
     seconds = learned * (width / 16) ** 2 / (_PACE * min(folds, os.cpu_count() or 1)) + _JUDGING * megapixels
+    seconds += critic.outlook(count)
     return Outlook(count, folds, epochs, seconds, None)
 
 

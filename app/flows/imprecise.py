@@ -14,10 +14,12 @@ from app.domain.checks.base import Finding
 from app.domain.checks.imprecise_mask import ImpreciseMask
 from app.domain.classes import ClassList, Role
 from app.domain.detector import Predicted
+from app.domain.detector.critic import Layers, Lessons
 from app.domain.detector.sentence import UNPLACED
 from app.domain.folds import verify_unseen
 from app.domain.mask import Mask, pixel_hash
 from app.domain.picture import Picture
+from app.flows import critic
 from app.flows.child import folder_of
 from app.flows.progress import Progress
 from app.flows.snapshot import path_of
@@ -78,6 +80,7 @@ def judge(
     with db.read() as session:
         owner = datasets.by_id(session, snapshot.dataset_id)
         classes = datasets.classes(session, owner, snapshot.class_version)
+        config = runs.find(session, run_id).config
         folds = predicted.folds()
         known = {one.key: one for one in samples.by_keys(session, owner.id, list(folds))}
     learned = _learned(folder)
@@ -96,7 +99,10 @@ def judge(
             done += 1
             progress(done, total, "learning what errors look like")
 
-    fitted = Detector(classes).fit(stream)
+    def teach(lessons: Lessons) -> tuple[Layers, Layers]:
+        return critic.taught(folder / "critic", lessons, config, progress)
+
+    fitted = Detector(classes, teach=teach).fit(stream)
     confusion = Confusion(predicted.file.classes)
     judged: list[Judged] = []
     for start in range(0, len(predicted.rows), BATCH):

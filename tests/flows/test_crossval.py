@@ -2,8 +2,9 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -11,9 +12,10 @@ from scipy import ndimage
 from sqlalchemy import delete, func, null, select
 
 from app.domain.actor import person
+from app.domain.detector.critic import Lessons
 from app.domain.folds import SawIt
-from app.flows import child, crossval, demo, imprecise, ingest, inspect, predicted, review
-from app.flows.progress import Cancelled, quiet
+from app.flows import child, critic, crossval, demo, imprecise, ingest, inspect, predicted, review
+from app.flows.progress import Cancelled, Progress, quiet
 from app.flows.review import Selection
 from app.flows.snapshot import CantTrain
 from app.store import datasets, flags, predictions, rasters, regions, runs, samples
@@ -214,6 +216,23 @@ def test_an_interrupted_judging_tells_nothing_and_is_made_anew(judged: Database,
         assert predictions.newest(session, sample.id) is None
     imprecise.judge(judged, home, 1, snapshot, 0.0, quiet)
     assert everything(judged) == before
+
+
+def test_critics_practise_on_the_masks_that_are_judged(
+    judged: Database, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def taught(folder: Path, lessons: Lessons, config: Mapping[str, Any], _progress: Progress) -> NoReturn:
+        assert folder == home / "runs" / "1" / "critic"
+        assert len(lessons.halves) == len(labelled(judged)) and set(lessons.halves.tolist()) == {0, 1}
+        assert (config["device"], config["threads"]) == ("auto", 1)
+        raise Cancelled
+
+    monkeypatch.setattr("app.domain.detector.critic.FEWEST", 20)
+    monkeypatch.setattr(critic, "taught", taught)
+    with judged.read() as session:
+        snapshot = runs.find_snapshot(session, runs.find(session, 1).snapshot_id or 0)
+    with pytest.raises(Cancelled):
+        imprecise.judge(judged, home, 1, snapshot, 0.0, quiet)
 
 
 def test_duplicates_found_since_the_set_was_frozen_are_not_judged_by_each_other(judged: Database, home: Path) -> None:

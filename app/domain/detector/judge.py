@@ -17,14 +17,14 @@ PARTS = 4
 _NOTHING = -9.0
 _ROUNDS, _IMAGE_ROUNDS = 80, 60
 # The scores of an image, from which its rank is made; see ``Verdict.scores``.
-SCORES = ("reading", "practised", "disagreement", "softmin")
+SCORES = ("reading", "practised", "disagreement", "critic", "softmin")
 
 
 @dataclass(frozen=True)
 class Verdict:
     """Scores, larger is worse: log odds of each disagreement and each segment, the ``reading`` of each segment (weighed
     by size), and ``scores`` (len(SCORES),) of the image: its worst segment by reading, the log odds learned from
-    practice, its worst disagreement, softmin."""
+    practice, its worst disagreement, the critic's log odds, softmin."""
 
     disagreements: F64
     segments: F64
@@ -74,7 +74,7 @@ class Judges:
     readers: tuple[Reader, ...]
     trees: tuple[_Trees, _Trees]
 
-    def verdict(self, part: int, disagreements: Disagreements, segments: Segments, row: F32) -> Verdict:
+    def verdict(self, part: int, disagreements: Disagreements, segments: Segments, row: F32, critic: float) -> Verdict:
         reading = self.readers[part].score(segments)
         small = weighed(reading, segments)
         trees = self.trees[part % 2]
@@ -82,7 +82,8 @@ class Judges:
         chances = trees.disagreements.score(rows), trees.segments.score(segment_rows)
         image = trees.images.score(_image_row(row, small, segments.pixels, *chances)[None])
         softmin = row[overview.NAMES.index("softmin")]
-        return Verdict(*chances, small, np.array([_worst(small, 1)[0], image[0], _worst(chances[0], 1)[0], softmin]))
+        scores = [_worst(small, 1)[0], image[0], _worst(chances[0], 1)[0], critic, softmin]
+        return Verdict(*chances, small, np.array(scores))
 
 
 def learn_judges(records: Sequence[Record], seed: int) -> Judges:

@@ -18,8 +18,9 @@ from app.domain.detector.predicted import F64
 # Families that any score finds tell nothing about a score.
 _EASY = {"foreign"}
 _SOFT = 0.03
-# Practice understates softmin, the last score: it alone has neither practised nor learned.
-_UNTYPED = 2.0
+# Practice understates softmin, the last score, which alone has neither practised nor learned; the critic, before it,
+# finds other masks than the scores that are made of features, which largely find the same.
+_TWICE = 2.0
 _APART, _RARE, _GAIN, _ALIKE = 2.0, 0.15, 10.0, 2.0
 
 
@@ -85,7 +86,7 @@ def ranking_of(given: F64, practised: F64, families: Sequence[str], plainness: F
             truth = np.concatenate([np.zeros(len(given)), np.ones(len(spoiled))])
             powers.append(float(roc_auc_score(truth, np.concatenate([given[:, column], spoiled]))))
         weights[column] = max(0.0, float(np.mean(powers)) - 0.5) ** 2 if powers and len(given) else 0.0
-    weights[-1] *= _UNTYPED
+    weights[-2:] *= _TWICE
     if weights.sum() < 1e-6:
         weights[-1] = 1.0
     return Ranking(

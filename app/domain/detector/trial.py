@@ -41,7 +41,7 @@ def trial_of(ground: Ground, mask: I64, expected: Expected, void: tuple[bool, ..
 class Record:
     """What is kept of a trial. ``wrong`` and ``segment_wrong``: which rows a practised error covers by half or more
     (none in a mask as given); ``family``: the practised kind, "" as given; ``part`` of the set that the
-    image belongs to."""
+    image belongs to; ``critic``: log odds of the critic for the whole mask, 0 without one."""
 
     disagreements: Disagreements
     wrong: Bool
@@ -52,6 +52,7 @@ class Record:
     pixels: Sampled
     family: str
     part: int
+    critic: float = 0.0
 
 
 def record_of(
