@@ -14,7 +14,7 @@ _STEP = 0.19  # seconds of both critics' step on a core without a GPU, measured
 
 def outlook(samples: int) -> float:
     """About how many seconds critics take to practise on a set."""
-    return _STEP * files.steps_for(samples) if samples >= FEWEST else 0.0
+    return _STEP * files.steps_for(samples) if samples > FEWEST else 0.0
 
 
 def taught(folder: Path, lessons: Lessons, config: Mapping[str, Any], progress: Progress) -> tuple[Layers, Layers]:

@@ -7,7 +7,7 @@ from zlib import crc32
 import numpy as np
 
 from app.domain.classes import ClassList
-from app.domain.detector import critic
+from app.domain.detector import critic, overview
 from app.domain.detector.critic import Layers, Lesson, Teach, grid_of, lessons_of, on_grid, view_of
 from app.domain.detector.expect import Expected, Tally
 from app.domain.detector.foreign import describe
@@ -19,6 +19,8 @@ from app.domain.detector.trial import Record, record_of, trial_of
 
 PIXELS = 120  # sampled of each trial
 LEAST_SPOILED = 12.0
+DOUBTED = 0.25  # of the masks as given
+SOFTMIN = overview.NAMES.index("softmin")
 FEW = 400  # masks of practice that a small set gets by more copies of each
 
 Stream = Callable[[], Iterable[Predicted]]
@@ -124,8 +126,16 @@ def practised(stream: Stream, of: Known, plan: Plan) -> Iterator[Practised]:
 
 
 def critics_of(practised: Sequence[Practised], teach: Teach | None) -> tuple[Layers, Layers] | None:
-    """None where there is nobody to teach them, or too little to learn from."""
-    lessons = [one.lesson for one in practised if one.lesson is not None]
-    if teach is None or len(lessons) < critic.FEWEST or len({one.part % 2 for one in practised}) < 2:
+    """None where there is nobody to teach them, or too little to learn from.
+
+    The masks that softmin doubts most teach nothing: those that are wrong, and cruder than what is practised, would
+    teach that what is crude is as given (reliable negatives first: Liu et al., ICDM 2003).
+    """
+    if teach is None or not practised:
         return None
-    return teach(lessons_of(lessons, [one.part for one in practised]))
+    softmin = np.array([one.records[0].overview[SOFTMIN] for one in practised])
+    taught = [one for one, own in zip(practised, softmin, strict=True) if own <= np.quantile(softmin, 1 - DOUBTED)]
+    lessons = [one.lesson for one in taught if one.lesson is not None]
+    if len(lessons) < critic.FEWEST or len({one.part % 2 for one in taught}) < 2:
+        return None
+    return teach(lessons_of(lessons, [one.part for one in taught]))

@@ -83,24 +83,31 @@ def told(count: int, answer: list[F32], seen: list[Lessons]) -> tuple[Detector, 
 
 def test_critics_learn_from_masks_and_their_spoilt_copies_and_have_a_say() -> None:
     seen: list[Lessons] = []
-    detector, samples = told(FEWEST, counting_layers(3, 1), seen)
+    detector, samples = told(68, counting_layers(3, 1), seen)
     fitted = detector.fit(lambda: iter(samples))
     (lessons,) = seen
-    assert lessons.pictures.shape == (FEWEST, 3, 96, 128) and lessons.chances.shape == (FEWEST, 3, 48, 64)
-    assert lessons.masks.shape == (FEWEST, 1 + COPIES, 96, 128)
-    assert lessons.halves.tolist() == [i % 3 % 2 for i in range(FEWEST)]
+    scores = [fitted.score(one) for one in samples]
+    # The quarter that softmin doubts most teaches nothing.
+    doubt = np.array([one.parts["softmin"] for one in scores])
+    trusted = [one for one, own in zip(samples, doubt, strict=True) if own <= np.quantile(doubt, 0.75)]
+    assert len(trusted) == 51 > FEWEST
+    assert lessons.pictures.shape == (51, 3, 96, 128) and lessons.chances.shape == (51, 3, 48, 64)
+    assert lessons.masks.shape == (51, 1 + COPIES, 96, 128)
+    assert lessons.halves.tolist() == [(one.fold or 0) % 2 for one in trusted]
     places = {id: place for place, id in enumerate(fitted.channels.ids)}
-    for sample, masks in zip(samples, lessons.masks, strict=True):
+    for sample, masks in zip(trusted, lessons.masks, strict=True):
         given = np.vectorize(places.get)(sample.given)
         assert (masks[0] == np.repeat(np.repeat(given, 2, 0), 2, 1)).all()
         assert (masks[1:] != masks[0]).any(axis=(1, 2)).sum() >= 3
-        share = float((given[::4, ::4] == 1).mean())  # what a stride of 2, twice, comes by
-        assert fitted.score(sample).parts["critic"] == pytest.approx(2 * share, abs=1e-5)
+    for sample, one in zip(samples, scores, strict=True):
+        given = np.vectorize(places.get)(sample.given)
+        share = float((given[::4, ::4] == 1).mean())  # what a stride of 2, three times, comes by
+        assert one.parts["critic"] == pytest.approx(2 * share, abs=1e-5)
 
 
 def test_a_set_that_is_too_small_has_no_critic() -> None:
     seen: list[Lessons] = []
-    detector, samples = told(FEWEST - 1, silent_layers(3), seen)
+    detector, samples = told(FEWEST, silent_layers(3), seen)
     fitted = detector.fit(lambda: iter(samples))
     assert not seen and fitted.score(samples[0]).parts["critic"] == 0
 
