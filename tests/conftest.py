@@ -4,6 +4,7 @@ What asks much of the database runs on SQLite and on PostgreSQL: the store, the 
 alone, and so does what a page looks like or who may see it: neither depends on where the rows lie.
 """
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,6 +33,11 @@ BOTH = (
 )
 TRAIN = ("test_train", "test_compare", "test_crossval", "test_experiments", "test_judged", "test_suggest")
 BACKENDS = ("sqlite", "postgresql")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: tests wait for browsers, databases and workers."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

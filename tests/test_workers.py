@@ -91,6 +91,7 @@ def test_two_workers_take_a_job_each(db: Database, settings: Settings, tmp_path:
         until(lambda: state(db, first) == state(db, second) == "running" and owner(db, first) != owner(db, second))
 
 
+@pytest.mark.long
 def test_a_server_started_again_under_load_loses_nothing(
     db: Database, settings: Settings, cluster: Cluster, npz: Path, tmp_path: Path
 ) -> None:

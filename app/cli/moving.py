@@ -26,7 +26,7 @@ def migrate(
     """Move the database to PostgreSQL, or back to SQLite, and compare every row; the old one stays as it is. Or move
     the bytes of pictures and masks into an object store, or back.
 
-    Examples: remask migrate --to postgresql+psycopg://remask@db/remask, remask migrate --blobs s3://bucket/remask
+    Example: remask migrate --to postgresql+psycopg://remask@db/remask, or remask migrate --blobs s3://bucket/remask
     """
     if (to is None) == (blobs is None):
         raise Invalid("Say one of --to and --blobs.")

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from app.domain.actor import person
@@ -29,6 +30,7 @@ def written(site: Site, run: int) -> int:
     return (site.home / "runs" / str(run) / "result.json").stat().st_mtime_ns
 
 
+@pytest.mark.long
 def test_from_the_form_over_a_kill_to_a_verdict(site: Site, page: Page, browser: Browser, watch: Watch) -> None:
     watch.expected += ["Failed to load resource: net::ERR_"]  # while nobody serves
     with site.db.read() as session:

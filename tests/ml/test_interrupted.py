@@ -75,6 +75,7 @@ def test_memory_stays_flat_over_epochs(snapshot: Path, tmp_path: Path) -> None:
     assert sizes[-1] <= 1.03 * sizes[19], sizes
 
 
+@pytest.mark.long
 def test_a_killed_cross_validation_goes_on_in_the_fold_it_was_in(snapshot: Path, tmp_path: Path) -> None:
     keys = [f"--set={key}={value}" for key, value in {**TINY, "epochs": 3, "width": 8}.items()]
     command = [sys.executable, "-m", "ml.crossval", str(snapshot), "--out", str(tmp_path / "folds")]

@@ -6,6 +6,7 @@ from html import unescape
 from pathlib import Path
 from typing import Any
 
+import pytest
 import schemathesis
 from fastapi.testclient import TestClient
 from httpx import InvalidURL
@@ -68,6 +69,7 @@ FEW = settings(
 )
 
 
+@pytest.mark.one_database  # test_fuzz asks on both
 def test_answers_fit_the_schema_whatever_is_asked(client: TestClient) -> None:
     """Generated requests for each route, half of them to things that are there: never a 5xx, and always the shape and
     the content type that the schema names."""
