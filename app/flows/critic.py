@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from app.domain.detector.critic import FEWEST, Layers, Lessons
+from app.domain.detector.critic import DOUBTED, FEWEST, Layers, Lessons
 from app.flows import child
 from app.flows.progress import Progress
 from ml import lessons as files
@@ -14,7 +14,8 @@ _STEP = 0.19  # seconds of both critics' step on a core without a GPU, measured
 
 def outlook(samples: int) -> float:
     """About how many seconds critics take to practise on a set."""
-    return _STEP * files.steps_for(samples) if samples > FEWEST else 0.0
+    lessons = int((1 - DOUBTED) * samples)
+    return _STEP * files.steps_for(lessons) if lessons >= FEWEST else 0.0
 
 
 def taught(folder: Path, lessons: Lessons, config: Mapping[str, Any], progress: Progress) -> tuple[Layers, Layers]:

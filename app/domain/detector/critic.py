@@ -15,6 +15,7 @@ from app.domain.detector.predicted import F32, F64, I64, LEAST, U8, Scene
 SIDE = 96  # cells of the grid's shorter side; probabilities are kept half as fine
 COPIES = 6  # spoilt masks of a sample to learn from
 FEWEST = 50  # lessons; fewer teach it nothing
+DOUBTED = 0.25  # of the masks as given, which give no lesson
 _LONGEST = 2 * SIDE
 STRIDES = (2, 1, 2, 1, 2, 1)
 

@@ -19,7 +19,6 @@ from app.domain.detector.trial import Record, record_of, trial_of
 
 PIXELS = 120  # sampled of each trial
 LEAST_SPOILED = 12.0
-DOUBTED = 0.25  # of the masks as given
 SOFTMIN = overview.NAMES.index("softmin")
 FEW = 400  # masks of practice that a small set gets by more copies of each
 
@@ -134,7 +133,8 @@ def critics_of(practised: Sequence[Practised], teach: Teach | None) -> tuple[Lay
     if teach is None or not practised:
         return None
     softmin = np.array([one.records[0].overview[SOFTMIN] for one in practised])
-    taught = [one for one, own in zip(practised, softmin, strict=True) if own <= np.quantile(softmin, 1 - DOUBTED)]
+    most = np.quantile(softmin, 1 - critic.DOUBTED)
+    taught = [one for one, own in zip(practised, softmin, strict=True) if own <= most]
     lessons = [one.lesson for one in taught if one.lesson is not None]
     if len(lessons) < critic.FEWEST or len({one.part % 2 for one in taught}) < 2:
         return None
