@@ -12,7 +12,7 @@ from app.domain.detector.region import Reason
 from app.domain.errors import Conflict, Invalid, NotFound, RemaskError
 from app.domain.mask import Mask, as_mask
 from app.flows import edit, predicted
-from app.flows.review import Outcome, Stale, Turned
+from app.flows.review import Outcome, each_of
 from app.store import (
     datasets,
     decisions,
@@ -22,7 +22,6 @@ from app.store import (
     regions,
     revisions,
     samples,
-    standing,
 )
 from app.store.db import Database
 from app.store.decisions import Wish
@@ -99,24 +98,13 @@ def _each(
     """``take`` for every sample of which regions are chosen, as one batch."""
     owner = datasets.find(session, dataset)
     by_sample = _by_sample(session, owner.id, chosen, unseen=verb == "accept")
-    batch = decisions.open_batch(session, owner.id, verb, actor)
-    outcome = Outcome(batch.id)
-    for sample in samples.by_ids(session, owner.id, list(by_sample)):
-        want = expected.get(sample.id, sample.version)
-        try:
-            if want != sample.version:
-                raise Stale(f"it was changed since you opened it (version {sample.version}, you had {want})")
-            region_decisions.check_open(sample, by_sample[sample.id])
-            take(session, batch, sample, by_sample[sample.id])
-            outcome.decided.append(sample)
-        except RemaskError as error:
-            outcome.refused.append(Turned(sample.id, sample.key, str(error)))
-    if outcome.decided:
-        standing.refresh(session, [sample.id for sample in outcome.decided])
-    else:
-        session.delete(batch)
-        outcome.batch = None
-    return outcome
+
+    def settle(batch: Batch, sample: Sample) -> None:
+        region_decisions.check_open(sample, by_sample[sample.id])
+        take(session, batch, sample, by_sample[sample.id])
+
+    found = samples.by_ids(session, owner.id, list(by_sample))
+    return each_of(session, owner.id, verb, found, actor, expected, settle, (RemaskError,))
 
 
 def _by_sample(session: Session, dataset_id: int, chosen: Chosen, unseen: bool) -> dict[int, list[Region]]:

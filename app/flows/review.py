@@ -1,17 +1,17 @@
 """Decisions: keep, exclude, include, restore, reject, for one sample or many at once, and their undoing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy.orm import Session
 
 from app.domain.actor import Actor
-from app.domain.errors import Conflict, Invalid, NotFound
+from app.domain.errors import Conflict, Invalid, NotFound, RemaskError
 from app.store import browse, datasets, decisions, groups, samples, standing
 from app.store.browse import Filter
 from app.store.db import Database
-from app.store.decisions import Wish
-from app.store.tables import Sample
+from app.store.decisions import Verb, Wish
+from app.store.tables import Batch, Sample
 
 
 @dataclass(frozen=True)
@@ -88,16 +88,34 @@ def _decide(
     actor: Actor,
     expected: Mapping[int, int],
 ) -> Outcome:
-    batch = decisions.open_batch(session, dataset_id, wish.verb, actor)
+    def take(batch: Batch, sample: Sample) -> None:
+        decisions.apply(session, batch, sample, wish)
+
+    return each_of(session, dataset_id, wish.verb, chosen, actor, expected, take, (Conflict, NotFound))
+
+
+def each_of(
+    session: Session,
+    dataset_id: int,
+    verb: Verb,
+    chosen: Sequence[Sample],
+    actor: Actor,
+    expected: Mapping[int, int],
+    take: Callable[[Batch, Sample], None],
+    turned: tuple[type[RemaskError], ...],
+) -> Outcome:
+    """``take`` for every sample that still has the version ``expected``, where that is told, as one batch; it is turned
+    down where that raises one of ``turned``, and the others go on. Nothing is left of a batch that decides nothing."""
+    batch = decisions.open_batch(session, dataset_id, verb, actor)
     outcome = Outcome(batch.id)
     for sample in chosen:
         want = expected.get(sample.id, sample.version)
         try:
             if want != sample.version:
                 raise Stale(f"it was changed since you opened it (version {sample.version}, you had {want})")
-            decisions.apply(session, batch, sample, wish)
+            take(batch, sample)
             outcome.decided.append(sample)
-        except (Conflict, NotFound) as error:
+        except turned as error:
             outcome.refused.append(Turned(sample.id, sample.key, str(error)))
     if outcome.decided:
         standing.refresh(session, [sample.id for sample in outcome.decided])

@@ -1,7 +1,6 @@
 """What another push, another pull and people do in between: nothing doubled, nothing lost, nothing turned back."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from app.domain.errors import Conflict
 from app.flows import classes, cvat_batches, cvat_pull, cvat_push
 from app.flows.cvat_read import look
 from app.store import cvat, receipts
+from app.store.tables import CvatBatch
 from tests.cvat.faults import Fault, Plan
 from tests.cvat.journey import CLASSES, connected
 from tests.cvat.killed import Killed
@@ -63,19 +63,24 @@ def test_the_labels_of_a_project_take_the_colours_of_now(trip: Trip) -> None:
     assert len(colours) == 3 and colours["rock"] == "#ff0000"
 
 
-@pytest.fixture
-def killed_before_it_is_counted(trip: Trip, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """A batch whose masks are in CVAT though nobody here knows."""
+def pushed_until(trip: Trip, call: str, monkeypatch: pytest.MonkeyPatch) -> CvatBatch:
+    """A batch whose push was killed where it would have made this call of the client."""
     (batch,) = trip.plan()
 
     def die(*_args: object) -> None:
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(client, "check_count", die)
+        patched.setattr(client, call, die)
         with pytest.raises(Killed):
             trip.push(batch)
-    yield batch.id
+    return batch
+
+
+@pytest.fixture
+def killed_before_it_is_counted(trip: Trip, monkeypatch: pytest.MonkeyPatch) -> int:
+    """A batch whose masks are in CVAT though nobody here knows."""
+    return pushed_until(trip, "check_count", monkeypatch).id
 
 
 def test_what_people_did_before_a_killed_push_went_on_is_theirs(trip: Trip, killed_before_it_is_counted: int) -> None:
@@ -93,15 +98,7 @@ def test_what_people_did_before_a_killed_push_went_on_is_theirs(trip: Trip, kill
 
 
 def test_what_people_drew_before_any_mask_was_there_stops_the_push(trip: Trip, monkeypatch: pytest.MonkeyPatch) -> None:
-    (batch,) = trip.plan()
-
-    def die(*_args: object) -> None:
-        raise Killed
-
-    with monkeypatch.context() as patched:
-        patched.setattr(client, "put_annotations", die)
-        with pytest.raises(Killed):
-            trip.push(batch)
+    batch = pushed_until(trip, "put_annotations", monkeypatch)
     task, label = trip.batch(batch.id).task_id, next(iter(trip.standin.state.labels))
     drawn = {"type": "rectangle", "frame": 0, "label_id": label, "points": [1, 1, 3, 3], "attributes": []}
     trip.call("PATCH", f"/api/tasks/{task}/annotations/", {"shapes": [drawn]}, [("action", "create")])

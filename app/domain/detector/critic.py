@@ -87,7 +87,7 @@ def on_grid(mask: I64, grid: tuple[int, int]) -> U8:
 
 def score(layers: Layers, view: View, masks: U8) -> F64:
     """Log odds that each of ``masks`` (n, h, w) is spoilt rather than given, were there as many of both: (n,)."""
-    x = np.stack([_seen(view, mask) for mask in masks])
+    x = _seen(view, masks)
     for place, stride in enumerate(STRIDES):
         x = np.maximum(_convolved(x, layers[2 * place], layers[2 * place + 1], stride), 0)
     x = np.concatenate([x.mean(axis=(2, 3)), x.max(axis=(2, 3))], axis=1)
@@ -96,17 +96,12 @@ def score(layers: Layers, view: View, masks: U8) -> F64:
     return out
 
 
-def _seen(view: View, mask: U8) -> F32:
-    """What goes into the network: (3 + 2 channels, h, w), picture, one-hot mask, log p, about -2 to 2."""
+def _seen(view: View, masks: U8) -> F32:
+    """What goes into the network: (n, 3 + 2 channels, h, w), picture, one-hot mask, log p, about -2 to 2."""
     places = np.arange(view.chance.shape[0], dtype=np.uint8)[:, None, None]
-    chance = view.chance.astype(np.float32) / 255 * 2 - 1
-    return np.concatenate(
-        [
-            view.picture.astype(np.float32) / 48 - np.float32(128 / 48),
-            (mask[None] == places) * np.float32(2),
-            np.repeat(np.repeat(chance, 2, axis=1), 2, axis=2),
-        ]
-    )
+    picture = view.picture.astype(np.float32) / 48 - np.float32(128 / 48)
+    chance = np.repeat(np.repeat(view.chance.astype(np.float32) / 255 * 2 - 1, 2, axis=1), 2, axis=2)
+    return np.stack([np.concatenate([picture, (mask == places) * np.float32(2), chance]) for mask in masks])
 
 
 def _convolved(x: F32, weight: F32, bias: F32, stride: int) -> F32:
