@@ -47,8 +47,12 @@ document.addEventListener("keydown", (event) => {
   $("summary", open).focus();
 }, true);
 
-// A form that a script sends waits for it: sent by the browser itself, what was filled in would be lost.
-document.addEventListener("DOMContentLoaded", () => $$("[data-ready]").forEach((button) => (button.disabled = false)));
+// Every script has run. Until now buttons took no click (app.css), which would have been lost, and a form that a script
+// sends could not be sent by the browser itself, which would have lost what was filled in.
+document.addEventListener("DOMContentLoaded", () => {
+  document.body.dataset.scripts = "ready";
+  for (const button of $$("[data-ready]")) button.disabled = false;
+});
 
 localTimes();
 if (document.body.dataset.role) watchJobs();

@@ -2,10 +2,9 @@
 
 import { $, el, words } from "./ui.js";
 
-export function mark(state, text, retry) {
-  const save = $("#save");
-  save.dataset.state = state;
-  save.replaceChildren(text, retry ? el("button", { class: "button small", type: "button", onclick: retry }, "Retry") : "");
+export function mark(state, text, retry, box = $("#save")) {
+  box.dataset.state = state;
+  box.replaceChildren(text, retry ? el("button", { class: "button small", type: "button", onclick: retry }, "Retry") : "");
 }
 
 // ``theirs``: the sample as it stands now; ``anyway`` decides in spite of it.

@@ -3,6 +3,7 @@
 
 import { Failure, get } from "../api.js";
 import { only } from "../keys.js";
+import * as notices from "../notices.js";
 import { $, el, fail, moment, toast } from "../ui.js";
 import { remember } from "../visit.js";
 import { Document } from "./document.js";
@@ -37,9 +38,10 @@ export function mountEditor({ viewer, page, masks, host }) {
     likeness: () => (likeness ??= new Likeness(viewer.image, viewer.width, viewer.height)),
     // Whether a tool can be used now; says why where it can't.
     ready(tool) {
-      if (tool !== TOOLS.eraser || this.nothing !== undefined) return true;
-      toast("The eraser paints background or void, and this class list has neither.");
-      return false;
+      const why = tool === TOOLS.eraser && this.nothing === undefined ? "The eraser paints background or void, and this class list has neither."
+        : tool === TOOLS.copy && !this.suggestion ? "The proposed mask is still on its way." : null;
+      if (why) toast(why);
+      return !why;
     },
     commit() {
       if (this.doc.commit()) changed();
@@ -59,11 +61,7 @@ export function mountEditor({ viewer, page, masks, host }) {
   const pointer = listen(viewer, desk);
   viewer.onPaint = () => desk.on && pen.show({});
 
-  function mark(state, text, retry) {
-    const box = $("#draw-save");
-    box.dataset.state = state;
-    box.replaceChildren(text, retry ? el("button", { class: "button small", type: "button", onclick: retry }, "Retry") : "");
-  }
+  const mark = (state, text, retry) => notices.mark(state, text, retry, $("#draw-save"));
   function buttons() {
     $("#draw-undo").disabled = !desk.doc?.done.length;
     $("#draw-redo").disabled = !desk.doc?.undone.length;
@@ -133,8 +131,10 @@ export function mountEditor({ viewer, page, masks, host }) {
   // What waits for a decision; where nothing does, what the newest search for imprecise masks saw here.
   async function offerSuggestion(sample) {
     const mine = saver;
+    const tool = $("#kit [data-tool=copy]");
     const offer = (there) => {
-      $("#kit [data-tool=copy]").hidden = !there;
+      tool.hidden = !there;
+      tool.ariaBusy = String(!desk.suggestion);
       if (!there && desk.tool === "copy") panel.use("brush");
     };
     const pending = sample.revisions.find((one) => one.state === "pending")?.mask;

@@ -300,6 +300,7 @@ def test_the_proposed_mask_is_copied_under_the_brush_and_compared(served: Served
     proposed[20:40, 30:70] = BIG_ROCK
     edit.finish(served.db, SAMPLE, proposed, person("Bob"), base, aside=True)
     start(page, served, size=10, round=False)
+    expect(page.locator("#kit [data-tool=copy]")).to_have_attribute("aria-busy", "false")
     page.keyboard.press("t")
     drag(page, (25, 30), (50, 30))
     wanted = given.copy()
@@ -325,7 +326,7 @@ def test_what_the_models_saw_is_copied_where_no_mask_waits(served: Served, page:
     suspect = region_of(seen != given, Reason.MISSING, SOIL, BIG_ROCK, 0.5)
     search(served.db, home.parent, "demo", {SAMPLE: Said([suspect], seen)}, classes)
     start(page, served, size=10, round=False)
-    expect(page.locator("#kit [data-tool=copy]")).to_be_visible()
+    expect(page.locator("#kit [data-tool=copy]")).to_have_attribute("aria-busy", "false")
     page.keyboard.press("t")
     drag(page, (25, 30), (50, 30))
     wanted = given.copy()
