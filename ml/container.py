@@ -11,8 +11,10 @@ import math
 import mmap
 import os
 import struct
+import tempfile
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -26,6 +28,7 @@ ALIGN = 64
 DTYPES = ("bool", "uint8", "uint16", "int16", "float16", "float32")
 _TAIL = struct.Struct("<QQ")
 _DIGEST = 32
+_PART = 1 << 20  # bytes that are copied or hashed at a time
 
 Ref = list[Any]
 
@@ -56,6 +59,26 @@ class Writer:
             self._put(little.reshape(-1).view(np.uint8).data)
         self._put(bytes(-self._at % ALIGN))
         return [at, array.dtype.name, list(array.shape)]
+
+    def add_bands(self, bands: Iterable[NDArray[Any]]) -> Ref:
+        """As ``add``, of the (n, H, W) array of which ``bands`` (n, rows, W), at least one, are the rows from top to
+        bottom; one of them in memory at a time, while the others wait in a file for each plane."""
+        with ExitStack() as stack:
+            planes: list[Any] = []
+            height, shape, dtype = 0, (0, 0), ""
+            for band in bands:
+                height, shape, dtype = height + band.shape[1], (band.shape[0], band.shape[2]), band.dtype.name
+                while len(planes) < len(band):
+                    planes.append(stack.enter_context(tempfile.TemporaryFile(dir=self._temporary.parent)))
+                for plane, rows in zip(planes, band, strict=True):
+                    plane.write(np.ascontiguousarray(rows, dtype=rows.dtype.newbyteorder("<")).view(np.uint8).data)
+            ref = [self._at, dtype, [shape[0], height, shape[1]]]
+            for plane in planes:
+                plane.seek(0)
+                for part in _parts(plane):
+                    self._put(part)
+        self._put(bytes(-self._at % ALIGN))
+        return ref
 
     def close(self, index: dict[str, Any], target: Path | None = None, suffix: str = "") -> tuple[str, Path]:
         """Ends the file with ``index``; returns its hash and its path (``HASH + suffix`` without a target)."""
@@ -90,13 +113,14 @@ class Reader:
                 if size < ALIGN + _TAIL.size + _DIGEST:
                     raise Refused(f"{path} is too short to be a whole file of this kind; write it again.")
                 self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+                whole = not verify or _hashed(file, size - _DIGEST) == self._map[size - _DIGEST :]
         except OSError as error:
             raise Refused(f"{path} can't be read: {error.strerror or error}.") from error
         view = memoryview(self._map)
         body = size - _DIGEST
         if bytes(view[: len(_magic(magic))]) != _magic(magic):
             raise Refused(f"{path} is no {magic.decode().replace('-', ' ')} file.")
-        if verify and hashlib.sha256(view[:body]).digest() != bytes(view[body:]):
+        if not whole:
             raise Refused(f"{path} is damaged: its content doesn't match its hash; write or copy it again.")
         at, length = _TAIL.unpack(view[body - _TAIL.size : body])
         self.hash = bytes(view[body:]).hex()
@@ -110,3 +134,17 @@ class Reader:
 
 def _magic(name: bytes) -> bytes:
     return b"\x89" + name.ljust(ALIGN - 2, b"\0") + b"\n"
+
+
+def _parts(file: BinaryIO) -> Iterator[bytes]:
+    while part := file.read(_PART):
+        yield part
+
+
+def _hashed(file: BinaryIO, size: int) -> bytes:
+    """SHA-256 of the first ``size`` bytes, read rather than mapped: what was mapped and touched counts as memory."""
+    digest = hashlib.sha256()
+    while size and (part := file.read(min(_PART, size))):
+        digest.update(part)
+        size -= len(part)
+    return digest.digest()

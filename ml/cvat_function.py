@@ -53,11 +53,11 @@ class Function:
         threshold stay unpainted. Raises Refused for a picture with other channels than it learned on."""
         pixels = pixels_for(image, self._trained)[None]
         picture = self._trained.scaling.standard(self._trained.scaling.unit(torch.from_numpy(pixels).to(self._device)))
-        believed = probabilities(self._network, picture, self._config)[0].cpu().numpy()
-        likeliest = believed.argmax(axis=0)
-        sure = believed.max(axis=0) >= (context.conf_threshold or 0.0)
-        found = [(at, sure & (likeliest == at)) for at in self._shown]
-        return [cvataa.mask(at, masks.encode_mask(area)) for at, area in found if area.any()]
+        found = [band[0].max(0) for _, band in probabilities(self._network, picture, self._config)]
+        likeliest = torch.cat([one.indices for one in found]).cpu().numpy()
+        sure = torch.cat([one.values for one in found]).cpu().numpy() >= (context.conf_threshold or 0.0)
+        areas = [(at, sure & (likeliest == at)) for at in self._shown]
+        return [cvataa.mask(at, masks.encode_mask(area)) for at, area in areas if area.any()]
 
 
 def create(model: str, device: str = "auto", threads: int = 0, background: bool = False) -> Function:

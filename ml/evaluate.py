@@ -57,12 +57,23 @@ class Judge:
     ) -> list[tuple[Row, torch.Tensor]]:
         network.eval()
         found: list[tuple[Row, torch.Tensor]] = []
+        device = self.world.device
         for some in alike(rows, self.config):
-            batch = self.pictures.gather([Item(row) for row in some], whole=True).to(self.world.device)
-            believed = of_pictures(network, batch.image, self.scaling, self.config, flips=flips)
-            sums, counts = self.loss.parts(believed.clamp_min(1e-12).log(), batch.target, batch.weight)
-            tally.loss += torch.stack([sums, counts]).to(tally.loss.device).double()
-            found += zip(some, tally.add(believed, batch.target).cpu(), strict=True)
+            batch = self.pictures.gather([Item(row) for row in some], whole=True)
+            stored, given = batch.image.to(device), batch.target.to(device)
+            likeliest = torch.empty_like(given)
+            each, losses = [], []
+            for top, believed in of_pictures(network, stored, self.scaling, self.config, flips=flips):
+                here = slice(top, top + believed.shape[2])
+                target = given[:, here].long()
+                weight = None if batch.weight is None else batch.weight[:, here].to(device)
+                losses.append(self.loss.sums(believed.clamp_min(1e-12).log(), target, weight))
+                matrices, likeliest[:, here] = tally.add(believed, target)
+                each.append(matrices)
+            tally.add_boundaries(likeliest, given)
+            pixels, overlaps = (torch.stack(parts).sum(0) for parts in zip(*losses, strict=True))
+            tally.loss += torch.stack(self.loss.settled(pixels, overlaps)).to(tally.loss.device).double()
+            found += zip(some, torch.stack(each).sum(0).cpu(), strict=True)
         return found
 
 

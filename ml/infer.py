@@ -1,6 +1,6 @@
 """Probabilities of whole pictures: in one piece where they fit, else in tiles that overlap and fade into each other."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 import torch.nn.functional as F
@@ -9,8 +9,10 @@ from torch import Tensor, nn
 from ml.config import Config
 from ml.data import Scaling
 
+BAND = 256  # rows of a large picture that are given at a time
 # (B, C, H, W) of at most a cut's size -> (B, classes, H, W) probabilities.
 Reading = Callable[[nn.Module, Tensor, Config], Tensor]
+Bands = Iterator[tuple[int, Tensor]]
 
 
 def of_pictures(
@@ -21,7 +23,7 @@ def of_pictures(
     *,
     flips: bool | None = None,
     reading: Reading | None = None,
-) -> Tensor:
+) -> Bands:
     """As ``probabilities``, of (B, H, W, C) as stored, made ready a cut at a time: a large picture is never held
     otherwise than it is stored."""
 
@@ -33,8 +35,9 @@ def of_pictures(
 
 def probabilities(
     network: nn.Module, image: Tensor, config: Config, *, flips: bool | None = None, reading: Reading | None = None
-) -> Tensor:
-    """(B, C, H, W) standardised pictures of any size -> (B, classes, H, W) float32 that sum to 1 over the classes.
+) -> Bands:
+    """(B, C, H, W) standardised pictures -> (B, classes, rows, W) float32 that sum to 1 over the classes, with the
+    first of their rows, from top to bottom: all rows at once of pictures that fit into a cut, BAND at a time of others.
 
     ``flips``: average over the flips that the training drew (test-time augmentation); as configured by default. Runs in
     the precision and memory layout of ``config``. ``reading``: what each cut is read by; by default the softmax.
@@ -44,34 +47,52 @@ def probabilities(
         for name, axis in (("hflip", 3), ("vflip", 2)):
             if name in config.augment:
                 views += [[*view, axis] for view in views]
+    size = -(-config.crop // config.multiple) * config.multiple
+    if max(image.shape[2:]) > size:
+        yield from _tiled(network, image, config, reading or softmax, views, size)
+        return
     total: Tensor | None = None
     for view in views:
-        one = _tiled(network, image.flip(view) if view else image, config, reading or softmax)
-        one = one.flip(view) if view else one
+        one = (reading or softmax)(network, image.flip(view), config).flip(view)
         total = one if total is None else total.add_(one)
     assert total is not None  # noqa: S101 - there is always the unflipped view
-    return total.div_(len(views))
+    yield 0, total.div_(len(views))
 
 
-def _tiled(network: nn.Module, image: Tensor, config: Config, reading: Reading) -> Tensor:
-    multiple = config.multiple
-    size = -(-config.crop // multiple) * multiple
+def within(bands: Bands, height: int, width: int) -> Iterator[Tensor]:
+    """The bands without what pictures of this size were padded by, none of more than BAND rows."""
+    for top, band in bands:
+        kept = band[:, :, : max(height - top, 0), :width]
+        yield from (kept[:, :, at : at + BAND] for at in range(0, kept.shape[2], BAND))
+
+
+def _tiled(
+    network: nn.Module, image: Tensor, config: Config, reading: Reading, views: list[list[int]], size: int
+) -> Bands:
     height, width = image.shape[2:]
-    if height <= size and width <= size:
-        return reading(network, image, config)
-    total: Tensor | None = None
-    weights = torch.zeros(1, 1, height, width, device=image.device)
-    for top in _starts(height, size, config.overlap):
-        for left in _starts(width, size, config.overlap):
-            tile = image[:, :, top : top + size, left : left + size]
-            part = reading(network, tile, config)
-            window = _window(tile.shape[2], tile.shape[3], config.overlap, image.device)
-            if total is None:
-                total = part.new_zeros(len(image), part.shape[1], height, width)
-            total[:, :, top : top + size, left : left + size] += part * window
-            weights[:, :, top : top + size, left : left + size] += window
-    assert total is not None  # noqa: S101 - a picture has at least one tile
-    return total.div_(weights)
+    down = _shares(height, size, config.overlap, image.device)
+    across = _shares(width, size, config.overlap, image.device)
+    # Where each tile lies in the picture as it stands, whichever way it is turned for the network.
+    rows = [(*one, view) for view in views for one in (_mirrored(down, height) if 2 in view else down)]
+    rows.sort(key=lambda one: one[0])
+    waiting: dict[int, Tensor] = {}
+    for place, (top, falling, view) in enumerate(rows):
+        bottom = top + len(falling)
+        for left, fading in _mirrored(across, width) if 3 in view else across:
+            cut = image[:, :, top:bottom, left : left + len(fading)].flip(view)
+            part = reading(network, cut, config).flip(view)
+            part *= falling[:, None] * fading / len(views)
+            for number in range(top // BAND, -(-bottom // BAND)):
+                begin, end = number * BAND, min((number + 1) * BAND, height)
+                if number not in waiting:
+                    waiting[number] = part.new_zeros(len(image), part.shape[1], end - begin, width)
+                first, last = max(begin, top), min(end, bottom)
+                band = waiting[number][:, :, first - begin : last - begin, left : left + len(fading)]
+                band += part[:, :, first - top : last - top]
+        done = rows[place + 1][0] if place + 1 < len(rows) else height
+        for number in sorted(waiting):
+            if min((number + 1) * BAND, height) <= done:
+                yield number * BAND, waiting.pop(number)
 
 
 def softmax(network: nn.Module, image: Tensor, config: Config) -> Tensor:
@@ -106,10 +127,18 @@ def _starts(side: int, size: int, overlap: int) -> list[int]:
     return [round(at * (side - size) / (count - 1)) for at in range(count)]
 
 
-def _window(height: int, width: int, overlap: int, device: torch.device) -> Tensor:
-    """Weights that fall linearly towards the borders of a tile over the overlap, never to 0."""
-    edges = []
-    for side in (height, width):
-        distance = torch.minimum(torch.arange(side), torch.arange(side).flip(0)).float() + 1
-        edges.append((distance / (overlap + 1)).clamp(max=1))
-    return (edges[0].view(1, 1, -1, 1) * edges[1].view(1, 1, 1, -1)).to(device)
+def _shares(side: int, size: int, overlap: int, device: torch.device) -> list[tuple[int, Tensor]]:
+    """Along one axis, where each tile begins and how much each of its pixels counts: falling linearly towards the
+    borders of the tile over the overlap, never to 0, and 1 over all tiles together."""
+    size = min(side, size)
+    distance = torch.minimum(torch.arange(size), torch.arange(size).flip(0)).float() + 1
+    edge = (distance / (overlap + 1)).clamp(max=1)
+    total = torch.zeros(side)
+    starts = _starts(side, size, overlap)
+    for start in starts:
+        total[start : start + size] += edge
+    return [(start, (edge / total[start : start + size]).to(device)) for start in starts]
+
+
+def _mirrored(shares: list[tuple[int, Tensor]], side: int) -> list[tuple[int, Tensor]]:
+    return [(side - start - len(share), share.flip(0)) for start, share in shares]

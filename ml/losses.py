@@ -58,34 +58,45 @@ class Loss:
 
     def parts(self, logits: Tensor, target: Tensor, weight: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Weighted sums of cross-entropy, focal and Dice loss, and what each is divided by: two of shape (3,)."""
+        return self.settled(*self.sums(logits, target, weight))
+
+    def sums(self, logits: Tensor, target: Tensor, weight: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """What ``parts`` follow from, to be added up over the bands of a large picture: (3,) cross-entropy, focal loss
+        and what both are divided by; (3, B, C) what Dice is made of, zeros without it."""
         for index in self._background:
             target = target.masked_fill(target == index, VOID)
         logits = logits.float()
         nothing = logits.sum() * 0
-        sums, counts = [nothing, nothing, nothing], [nothing.detach()] * 3
+        pixels = [nothing, nothing, nothing.detach()]
         cross_entropy, focal, dice = self._shares
         if cross_entropy or focal:
             counted = torch.where(target == VOID, 0.0, 1.0) if weight is None else weight * (target != VOID)
             if self._weights is not None:
                 counted = counted * self._weights.to(target.device)[target.clamp_min(0)]
             surprise = F.cross_entropy(logits, target, ignore_index=VOID, reduction="none")
-            total = counted.sum()
-            sums[0], counts[0] = cross_entropy * (surprise * counted).sum(), total
+            pixels[0], pixels[2] = (surprise * counted).sum(), counted.sum()
             if focal:
                 easy = 1 - torch.exp(-surprise)
-                sums[1], counts[1] = focal * (easy**self._gamma * surprise * counted).sum(), total
-        if dice:
-            overlap, present = _dice(logits, target, weight)
-            sums[2], counts[2] = dice * ((1 - overlap) * present).sum(), present.sum()
-        return torch.stack(sums), torch.stack(counts)
+                pixels[1] = (easy**self._gamma * surprise * counted).sum()
+        overlaps = _overlaps(logits, target, weight) if dice else logits.new_zeros(3, *logits.shape[:2])
+        return torch.stack(pixels), overlaps
+
+    def settled(self, pixels: Tensor, overlaps: Tensor) -> tuple[Tensor, Tensor]:
+        """``parts`` from ``sums``."""
+        cross_entropy, focal, dice = self._shares
+        both, size, given = overlaps
+        present = (given > 0).float()
+        overlap = (2 * both + 1e-6) / (size + 1e-6)
+        sums = [cross_entropy * pixels[0], focal * pixels[1], dice * ((1 - overlap) * present).sum()]
+        total = pixels[2].detach()
+        return torch.stack(sums), torch.stack([total, total if focal else total * 0, present.sum()])
 
 
-def _dice(logits: Tensor, target: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Soft Dice coefficient of each picture and class, and 1.0 where the class is present: both (B, C)."""
+def _overlaps(logits: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
+    """Of each picture and class what believed and given have in common, both together, and what is given: (3, B, C)."""
     counted = (target != VOID).float() if weight is None else weight * (target != VOID)
     counted = counted.unsqueeze(1)
     given = F.one_hot(target.clamp_min(0), logits.shape[1]).permute(0, 3, 1, 2) * counted
     believed = logits.softmax(1) * counted
-    both = (believed * given).sum((2, 3))
-    size = believed.sum((2, 3)) + given.sum((2, 3))
-    return (2 * both + 1e-6) / (size + 1e-6), (given.sum((2, 3)) > 0).float()
+    present = given.sum((2, 3))
+    return torch.stack([(believed * given).sum((2, 3)), believed.sum((2, 3)) + present, present])

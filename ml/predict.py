@@ -1,8 +1,8 @@
 """Predicts samples of a snapshot: ``python -m ml.predict MODEL SNAPSHOT --out FILE [--split SPLIT] [--keys FILE]``.
 
 Writes one file of probabilities (see ``ml.predictions``), a batch in memory at a time; pictures larger than the
-model's crop go in tiles that overlap. It predicts what it is asked to: whether the model saw a sample is for the caller
-to know.
+model's crop go in tiles that overlap, and some rows of them at a time. It predicts what it is asked to: whether the
+model saw a sample is for the caller to know.
 """
 
 import argparse
@@ -13,13 +13,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from ml import config as configs
 from ml.config import resolve
 from ml.data import Item, Pictures
 from ml.errors import Refused
 from ml.evaluate import alike
-from ml.infer import of_pictures
+from ml.infer import of_pictures, within
 from ml.machine import enter, in_config, pick_device
 from ml.models import Trained, load
 from ml.predictions import Prediction, write
@@ -68,10 +69,17 @@ def _stream(
     for some in alike(rows, config):
         stored = pictures.gather([Item(row) for row in some], whole=True).image.to(world.device)
         height, width = some[0].shape[:2]
-        believed = of_pictures(network, stored, trained.scaling, config, flips=flips)
-        believed = believed[:, :, :height, :width].cpu()
-        for row, one in zip(some, believed.numpy(), strict=True):
-            yield Prediction(row.key, one, fold)
+        believed = within(of_pictures(network, stored, trained.scaling, config, flips=flips), height, width)
+        yield from predictions_of(some, believed, fold)
+
+
+def predictions_of(rows: Sequence[Row], believed: Iterator[Tensor], fold: int | None = None) -> Iterator[Prediction]:
+    """Of each of ``rows``, whose probabilities come as bands (rows, classes, some rows of pixels, W) on any device."""
+    if len(rows) == 1:
+        yield Prediction(rows[0].key, (band[0].cpu().numpy() for band in believed), fold)
+        return
+    for row, one in zip(rows, torch.cat(list(believed), 2).cpu().numpy(), strict=True):
+        yield Prediction(row.key, one, fold)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -3,7 +3,7 @@
 Each row says which sample it is of, and which run and fold made it; ``classes`` are ids in the order of the first axis.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,16 @@ from ml.errors import Refused
 
 MAGIC = b"remask-predictions"
 DTYPES = ("uint8", "float16")
+STRIP = 1 << 22  # pixels of a large picture whose probabilities are in memory at a time
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """One sample to write: ``probabilities`` (classes, H, W) float of 0..1; ``fold`` None outside of K folds."""
+    """One sample to write: ``probabilities`` (classes, H, W) float of 0..1, or of a large picture bands (classes, rows,
+    W) of it from top to bottom; ``fold`` None outside of K folds."""
 
     key: str
-    probabilities: NDArray[Any]
+    probabilities: NDArray[Any] | Iterator[NDArray[Any]]
     fold: int | None = None
 
 
@@ -50,12 +52,21 @@ class Predictions:
 
     def probabilities(self, key: str) -> NDArray[np.float32]:
         """(classes, H, W) of 0..1. Raises Refused for a sample that isn't there."""
+        return _unpacked(self.stored(key))
+
+    def stored(self, key: str) -> NDArray[Any]:
+        """As ``probabilities``, as they lie in the file: a read-only view, uint8 (255 = 1) or float16."""
         if key not in self.rows:
             raise Refused(f"There is no prediction of {key}.")
-        stored = self.reader.array(self.rows[key].ref)
-        steps = 255 if stored.dtype == np.uint8 else 1
-        probabilities: NDArray[np.float32] = np.divide(stored, steps, dtype=np.float32)
-        return probabilities
+        return self.reader.array(self.rows[key].ref)
+
+    def bands(self, key: str) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+        """``probabilities`` some rows at a time, from top to bottom, and which rows they are."""
+        stored = self.stored(key)
+        rows = max(1, STRIP // stored.shape[2])
+        for top in range(0, stored.shape[1], rows):
+            here = slice(top, min(top + rows, stored.shape[1]))
+            yield here, _unpacked(stored[:, here])
 
 
 def write(
@@ -73,14 +84,12 @@ def write(
     with Writer(path.parent, MAGIC) as writer:
         rows = []
         for one in predictions:
-            packed = np.empty(one.probabilities.shape, dtype)
-            for plane, kept in zip(one.probabilities, packed, strict=True):  # of a large picture each is large
-                values = plane.astype(np.float32, copy=False)
-                if dtype == "uint8":
-                    values = values * np.float32(255)
-                    np.rint(values, out=values)
-                kept[:] = values
-            rows.append({"key": one.key, "fold": one.fold, "run": run, "array": writer.add(packed)})
+            found = one.probabilities
+            if isinstance(found, np.ndarray):
+                array = writer.add(_packed(found, dtype))
+            else:
+                array = writer.add_bands(_packed(band, dtype) for band in found)
+            rows.append({"key": one.key, "fold": one.fold, "run": run, "array": array})
         return writer.close({"classes": list(classes), "meta": dict(meta), "predictions": rows}, path)[0]
 
 
@@ -107,3 +116,17 @@ def read(path: Path, *, verify: bool = True) -> Predictions:
         for one in reader.index["predictions"]
     }
     return Predictions(reader.hash, tuple(reader.index["classes"]), reader.index["meta"], rows, reader)
+
+
+def _packed(probabilities: NDArray[Any], dtype: str) -> NDArray[Any]:
+    values = probabilities.astype(np.float32, copy=False)
+    if dtype == "uint8":
+        values = values * np.float32(255)
+        np.rint(values, out=values)
+    return values.astype(dtype)
+
+
+def _unpacked(stored: NDArray[Any]) -> NDArray[np.float32]:
+    steps = 255 if stored.dtype == np.uint8 else 1
+    probabilities: NDArray[np.float32] = np.divide(stored, steps, dtype=np.float32)
+    return probabilities

@@ -12,7 +12,7 @@ from torch import nn
 
 from ml.data import Item
 from ml.evaluate import Judge
-from ml.infer import probabilities
+from ml.infer import softmax
 from ml.models import replace_file
 from ml.snapshot import Class, Row
 
@@ -21,16 +21,20 @@ _VOID_COLOUR = (27, 29, 32)
 
 
 def draw(judge: Judge, network: nn.Module, rows: Sequence[Row], folder: Path, epoch: int) -> list[dict[str, str]]:
-    """Draws ``config.samples`` evenly spaced ``rows`` into ``folder``/samples; returns key and path of each strip."""
+    """Draws ``config.samples`` evenly spaced ``rows`` into ``folder``/samples; returns key and path of each strip.
+
+    Of a picture larger than a cut, what lies in its middle."""
     count = min(judge.config.samples, len(rows))
     strips = []
     network.eval()
     for at in range(count):
         row = rows[at * len(rows) // count]
-        batch = judge.pictures.gather([Item(row)], whole=True).to(judge.world.device)
+        size = judge.pictures.size
+        height, width = min(row.shape[0], size), min(row.shape[1], size)
+        middle = Item(row, (row.shape[0] - height) // 2, (row.shape[1] - width) // 2)
+        batch = judge.pictures.gather([middle]).to(judge.world.device)
         unit = judge.scaling.unit(batch.image)
-        predicted = probabilities(network, judge.scaling.standard(unit), judge.config, flips=False).argmax(1)
-        height, width = row.shape[:2]
+        predicted = softmax(network, judge.scaling.standard(unit), judge.config).argmax(1)
         path = folder / "samples" / f"epoch_{epoch:04d}_{at:02d}.png"
         film_strip(
             path,

@@ -28,9 +28,10 @@ from ml.config import Config, resolve
 from ml.data import Item, Pictures
 from ml.errors import Refused
 from ml.evaluate import alike
-from ml.infer import of_pictures, softmax
+from ml.infer import of_pictures, softmax, within
 from ml.machine import enter, in_config
 from ml.models import Trained, load
+from ml.predict import predictions_of
 from ml.predictions import Prediction, write
 from ml.pseudoseg import fused
 from ml.report import exit_status, to_stdout
@@ -86,19 +87,16 @@ class Suggester:
     def _predict(self, method: str, models: Sequence[int], rows: list[Row], pictures: Pictures) -> Iterator[Prediction]:
         stored = pictures.gather([Item(row) for row in rows], whole=True).image.to(self.device)
         height, width = rows[0].shape[:2]
-        total: Tensor | None = None
+        parts = []
         for number in models:
             one = self.models[number]
             if pictures.channels != one.channels:
                 raise Refused(f"The model takes {one.channels} channels, and the pictures have {pictures.channels}.")
             config = self._as_here(one.config)
             reading = fused if method == "pseudoseg" else softmax
-            part = of_pictures(one.network, stored, one.scaling, config, flips=True, reading=reading)
-            total = part if total is None else total.add_(part)
-        assert total is not None  # noqa: S101 - every key has a model
-        believed = total.div_(len(models))[:, :, :height, :width].cpu().numpy()
-        for row, probability in zip(rows, believed, strict=True):
-            yield Prediction(row.key, probability)
+            bands = of_pictures(one.network, stored, one.scaling, config, flips=True, reading=reading)
+            parts.append(within(bands, height, width))
+        yield from predictions_of(rows, (_mean(bands) for bands in zip(*parts, strict=True)))
 
     def _as_here(self, config: Config) -> Config:
         return resolve(
@@ -108,6 +106,13 @@ class Suggester:
             layout=self.config.layout,
             threads=self.config.threads,
         )
+
+
+def _mean(parts: Sequence[Tensor]) -> Tensor:
+    total = parts[0].clone()
+    for one in parts[1:]:
+        total += one
+    return total.div_(len(parts))
 
 
 def run(snapshot: Snapshot, models: Sequence[Path], passes: Sequence[Pass], *, device: str, threads: int) -> None:

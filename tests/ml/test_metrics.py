@@ -27,10 +27,10 @@ def test_figures_agree_with_scikit_learn() -> None:
     truths, predictions = [], []
     for seed in (1, 2):
         believed, target = drawn(seed)
-        each = tally.add(believed, target)
+        each, likeliest = tally.add(believed, target)
         counted = target != VOID
         truths.append(target[counted].numpy())
-        predictions.append(believed.argmax(1)[counted].numpy())
+        predictions.append(likeliest[counted].numpy())
         assert int(each.sum()) == int(counted.sum())
     truth, predicted = np.concatenate(truths), np.concatenate(predictions)
     figures = tally.summary()
@@ -82,8 +82,9 @@ def test_confusion_of_each_picture() -> None:
         np.testing.assert_array_equal(each[at], expected)
 
 
-@pytest.mark.parametrize("size", [(20, 24), (150, 200)])
-def test_boundaries_agree_with_distances(size: tuple[int, int]) -> None:
+@pytest.mark.parametrize(("size", "strip"), [((20, 24), 1 << 24), ((150, 200), 1 << 24), ((150, 200), 1)])
+def test_boundaries_agree_with_distances(size: tuple[int, int], strip: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ml.metrics._STRIP", strip)
     random = np.random.default_rng(5)
     given = np.kron(random.integers(0, 3, (5, 6)), np.ones((size[0] // 5, size[1] // 6), int))
     height, width = given.shape
@@ -111,6 +112,7 @@ def test_a_perfect_prediction() -> None:
     tally = Tally(TARGETS, CPU)
     believed = torch.nn.functional.one_hot(target.clamp_min(0), 3).permute(0, 3, 1, 2).float()
     tally.add(believed, target)
+    tally.add_boundaries(believed.argmax(1), target)
     figures = tally.summary()
     assert figures["boundary_f"] == 1
     assert figures["calibration_error"] == 0

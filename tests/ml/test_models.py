@@ -10,7 +10,7 @@ from torch import nn
 from ml.config import Config, make
 from ml.data import Scaling
 from ml.errors import Refused
-from ml.infer import of_pictures, probabilities
+from ml.infer import Bands, of_pictures, probabilities, within
 from ml.layers import cell_means
 from ml.models import Trained, build, gigaflops, load, parameters
 from tests.ml.made import CLASSES
@@ -79,11 +79,27 @@ class Pointwise(nn.Module):
         return torch.cat([x, -x, x**2], 1)
 
 
-def test_tiles_join_to_the_whole() -> None:
+def joined(bands: Bands) -> torch.Tensor:
+    """The bands as one, which lie below each other without a gap."""
+    at, parts = 0, []
+    for top, band in bands:
+        assert top == at
+        at += band.shape[2]
+        parts.append(band)
+    return torch.cat(parts, 2)
+
+
+@pytest.mark.parametrize("tta", [False, True])
+@pytest.mark.parametrize("band", [7, 16, 256])
+def test_tiles_join_to_the_whole(band: int, tta: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ml.infer.BAND", band)
     image = torch.randn(2, 1, 75, 130)
-    config = make({"crop": 32, "overlap": 8, "depth": 2, "precision": "fp32"})
-    tiled = probabilities(Pointwise(), image, config)
-    torch.testing.assert_close(tiled, Pointwise()(image).softmax(1))
+    config = make({"crop": 32, "overlap": 8, "depth": 2, "precision": "fp32", "tta": tta})
+    bands = list(probabilities(Pointwise(), image, config))
+    assert [one.shape[2] for _, one in bands] == [min(band, 75 - top) for top in range(0, 75, band)]
+    torch.testing.assert_close(joined(iter(bands)), Pointwise()(image).softmax(1))
+    kept = list(within(iter(bands), 70, 120))
+    assert torch.equal(torch.cat(kept, 2), joined(iter(bands))[:, :, :70, :120])
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.float32])
@@ -94,10 +110,10 @@ def test_pictures_as_stored_are_made_ready_a_cut_at_a_time(kind: type[np.generic
     stored = torch.from_numpy(random.integers(0, 200, (2, 75, 60, 1)).astype(kind))
     before, scaling = stored.clone(), Scaling(5.0, 180.0, (0.4,), (0.3,))
     config = make({"crop": 32, "overlap": 8, "depth": 2, "precision": "fp32", "tta": tta})
-    found = of_pictures(Pointwise(), stored, scaling, config)
+    found = joined(of_pictures(Pointwise(), stored, scaling, config))
     assert torch.equal(stored, before)
     seen = scaling.standard((before.permute(0, 3, 1, 2).float() - 5) / 175)
-    assert torch.equal(found, probabilities(Pointwise(), seen, config))
+    assert torch.equal(found, joined(probabilities(Pointwise(), seen, config)))
 
 
 def test_tiles_of_a_network_resemble_the_whole() -> None:
@@ -105,8 +121,8 @@ def test_tiles_of_a_network_resemble_the_whole() -> None:
     network = build(make({"width": 8, "depth": 1}), 1, 3).eval()
     image = torch.randn(1, 1, 64, 96)
     keys = {"overlap": 24, "depth": 1, "precision": "fp32"}
-    whole = probabilities(network, image, make({"crop": 128, **keys}))
-    tiled = probabilities(network, image, make({"crop": 48, **keys}))
+    [(_, whole)] = probabilities(network, image, make({"crop": 128, **keys}))
+    tiled = joined(probabilities(network, image, make({"crop": 48, **keys})))
     assert float((whole - tiled).abs().mean()) < 1e-3
     torch.testing.assert_close(tiled.sum(1), torch.ones(1, 64, 96))
 
@@ -117,7 +133,8 @@ def test_flips_are_averaged() -> None:
     image = torch.randn(1, 1, 20, 30)
     config = make({"depth": 1, "precision": "fp32", "tta": True})
     once = make({"depth": 1, "precision": "fp32"})
-    views = [probabilities(network, image.flip(view), once).flip(view) for view in ([], [3], [2], [2, 3])]
-    torch.testing.assert_close(probabilities(network, image, config), torch.stack(views).mean(0))
-    turned = probabilities(network, image.flip(3), config).flip(3)
-    torch.testing.assert_close(turned, probabilities(network, image, config))
+    views = [joined(probabilities(network, image.flip(view), once)).flip(view) for view in ([], [3], [2], [2, 3])]
+    averaged = joined(probabilities(network, image, config))
+    torch.testing.assert_close(averaged, torch.stack(views).mean(0))
+    turned = joined(probabilities(network, image.flip(3), config)).flip(3)
+    torch.testing.assert_close(turned, averaged)

@@ -34,10 +34,25 @@ def test_probabilities_come_back(tmp_path: Path, dtype: str, off: float) -> None
     assert (opened.hash, opened.classes, opened.meta) == (hash, (0, 1, 7), {"snapshot": "x"})
     for one in given:
         row = opened.rows[one.key]
-        assert (row.fold, row.run, row.shape) == (one.fold, "r", one.probabilities.shape)
-        np.testing.assert_allclose(opened.probabilities(one.key), one.probabilities, atol=off + 1e-6)
+        expected = np.asarray(one.probabilities)
+        assert (row.fold, row.run, row.shape) == (one.fold, "r", expected.shape)
+        np.testing.assert_allclose(opened.probabilities(one.key), expected, atol=off + 1e-6)
     with pytest.raises(Refused, match="no prediction of s9"):
         opened.probabilities("s9")
+
+
+def test_bands_of_rows_are_the_same_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = np.random.default_rng(0).random((3, 9, 5))
+    bands = (whole[:, top : top + 4] for top in range(0, 9, 4))
+    given = {"whole": Prediction("s", whole), "bands": Prediction("s", bands)}
+    hashes = {name: write(tmp_path / name, [one], [0, 1, 7], run="", meta={}) for name, one in given.items()}
+    assert hashes["whole"] == hashes["bands"]
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["bands", "whole"]
+    opened = read(tmp_path / "bands")
+    monkeypatch.setattr("ml.predictions.STRIP", 10)
+    strips = list(opened.bands("s"))
+    assert [rows.indices(9)[:2] for rows, _ in strips] == [(0, 2), (2, 4), (4, 6), (6, 8), (8, 9)]
+    assert np.array_equal(np.concatenate([part for _, part in strips], axis=1), opened.probabilities("s"))
 
 
 def test_parts_are_joined(tmp_path: Path) -> None:
