@@ -15,10 +15,11 @@ from app.domain.checks.imprecise_mask import ImpreciseMask
 from app.domain.classes import ClassList, Role
 from app.domain.detector import Predicted
 from app.domain.detector.critic import Layers, Lessons
+from app.domain.detector.reduced import step_of
 from app.domain.detector.sentence import UNPLACED
 from app.domain.folds import verify_unseen
 from app.domain.mask import Mask, pixel_hash
-from app.domain.picture import Picture
+from app.domain.picture import Picture, strips
 from app.flows import critic
 from app.flows.child import folder_of
 from app.flows.progress import Progress
@@ -63,9 +64,12 @@ class Predictions:
         return {row.key: self.file.rows[row.key].fold or 0 for row in self.rows}
 
     def of(self, row: frozen.Row) -> Predicted:
-        probabilities = np.moveaxis(self.file.probabilities(row.key), 0, -1)
+        # What is looked at in cells isn't read before.
+        read = self.file.stored if step_of(row.shape) > 1 else self.file.probabilities
         fold = self.file.rows[row.key].fold
-        return Predicted(row.key, self.frozen.image(row), self.frozen.mask(row), probabilities, fold)
+        return Predicted(
+            row.key, self.frozen.image(row), self.frozen.mask(row), np.moveaxis(read(row.key), 0, -1), fold
+        )
 
 
 def judge(
@@ -195,9 +199,11 @@ class Confusion:
 
     def add(self, given: Mask, probabilities: npt.NDArray[np.generic]) -> None:
         """``given`` (H, W) ids; ``probabilities`` (H, W, K) in the order of the ids."""
-        truth, seen, count = self._place[given], probabilities.argmax(axis=2), len(self._ids)
-        pairs = (truth * count + seen)[truth >= 0]
-        self._pixels += np.bincount(pairs, minlength=count * count).reshape(count, count)
+        count = len(self._ids)
+        for rows in strips(given.shape):
+            truth, seen = self._place[given[rows]], probabilities[rows].argmax(axis=2)
+            pairs = (truth * count + seen)[truth >= 0]
+            self._pixels += np.bincount(pairs, minlength=count * count).reshape(count, count)
 
     def accuracy(self) -> float | None:
         """Share of the pixels that are predicted as given; None where there are none."""

@@ -38,8 +38,8 @@ def seen(home: Path, run_id: int, key: str) -> Mask:
     if not path.exists():
         raise NotPredicted(f"The predictions of run {run_id} are gone; find imprecise masks again.")
     file = _opened(path, path.stat().st_mtime_ns)
-    ids = np.array(file.classes, np.int64)
-    return as_mask(ids[file.probabilities(key).argmax(axis=0)])
+    ids = as_mask(np.array([file.classes]))[0]
+    return np.concatenate([ids[part.argmax(axis=0)] for _, part in file.bands(key)])
 
 
 def suspicion(session: Session, sample: Sample) -> Raster:

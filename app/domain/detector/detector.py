@@ -18,7 +18,8 @@ from app.domain.detector.naming import regions_of
 from app.domain.detector.pixels import PixelCurve, evidence_of, pixel_curve
 from app.domain.detector.predicted import F32, F64, Bool, Channels, Predicted, places_of, scene_of
 from app.domain.detector.rank import Ranking, ranking_of
-from app.domain.detector.region import Reason, Region, region_of
+from app.domain.detector.reduced import enlarged, reduced
+from app.domain.detector.region import Reason, Region, whole_of
 from app.domain.detector.trial import Record, trial_of
 
 PRACTISED = SCORES.index("practised")
@@ -30,7 +31,8 @@ MOSTLY = 0.6  # a mask from which the model differs in more than this is wrong a
 @dataclass(frozen=True)
 class ImageScore:
     """``score`` in [0, 1], 1 = worst: the one rank over all reasons; ``probability`` that the mask has an error;
-    ``regions`` likeliest first; ``pixel_map`` (H, W) float32: probability that a pixel's class is wrong.
+    ``regions`` likeliest first; ``pixel_map`` (H, W) float32: probability that a pixel's class is wrong, or that those
+    of a cell are where the picture is so large that it was looked at in cells (see ``reduced``).
 
     ``parts``: the scores that the rank is made of, by name, in their own units (larger is worse).
     """
@@ -67,8 +69,9 @@ class Fitted:
 
     def score(self, predicted: Predicted) -> ImageScore:
         """Judged by what the other half of the set has taught. Raises BadPrediction as ``scene_of`` does."""
-        ground = ground_of(scene_of(predicted, self.channels))
-        mask, part = places_of(predicted.given, self.channels), part_of(predicted)
+        seen = reduced(predicted)
+        ground = ground_of(scene_of(seen, self.channels))
+        mask, part = places_of(seen.given, self.channels), part_of(seen)
         trial = trial_of(ground, mask, self.expected, self.channels.void)
         with ONE_THREAD.limit(limits=1):
             odds = 0.0
@@ -90,15 +93,15 @@ class Fitted:
         regions = regions_of(ground, trial, chances, self.channels, self.least)
         if probability >= self.least and (foreign or differs > MOSTLY):
             reason = Reason.FOREIGN if foreign else Reason.WHOLE
-            whole = region_of(np.ones(predicted.given.shape, np.bool_), reason, None, None, probability)
-            regions = [whole, *regions]
+            regions = [whole_of(seen.given.shape, reason, probability), *regions]
         image = float(verdict.scores[PRACTISED])
         evidence = evidence_of(trial.laid.surprise, trial.segments.labels - 1, verdict.reading, self.trust, image)
         parts = dict(zip(SCORES, verdict.scores.tolist(), strict=True)) | {
             "plainness": float(trial.overview[PLAIN]),
             "foreign": oddness,
         }
-        return ImageScore(score, probability, tuple(regions), self.pixels.chance(evidence), parts)
+        told = tuple(enlarged(one, predicted, seen.given) for one in regions)
+        return ImageScore(score, probability, told, self.pixels.chance(evidence), parts)
 
 
 def plainness_of(row: F32) -> float:

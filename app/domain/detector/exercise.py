@@ -15,6 +15,7 @@ from app.domain.detector.ground import ground_of
 from app.domain.detector.judge import PARTS
 from app.domain.detector.practice import drawn, spoil
 from app.domain.detector.predicted import I64, BadPrediction, Channels, Predicted, channels_of, places_of, scene_of
+from app.domain.detector.reduced import reduced
 from app.domain.detector.trial import Record, record_of, trial_of
 
 PIXELS = 120  # sampled of each trial
@@ -79,7 +80,8 @@ def known(stream: Stream, classes: ClassList) -> Known:
         if channels is None:
             channels = channels_of(classes, predicted.probabilities.shape[-1])
             tally = Tally(channels.count)
-        tally.add(scene_of(predicted, channels), places_of(predicted.given, channels))
+        seen = reduced(predicted)
+        tally.add(scene_of(seen, channels), places_of(seen.given, channels))
         count += 1
         aspect += float(np.log(predicted.given.shape[1] / predicted.given.shape[0]))
     if channels is None:
@@ -97,9 +99,10 @@ def practised(stream: Stream, of: Known, plan: Plan) -> Iterator[Practised]:
         if own >= 2**32 * plan.images / of.count:
             continue
         rng = np.random.default_rng(own)
-        ground = ground_of(scene_of(predicted, of.channels))
-        description, part = describe(ground), part_of(predicted)
-        mask = places_of(predicted.given, of.channels)
+        seen = reduced(predicted)
+        ground = ground_of(scene_of(seen, of.channels))
+        description, part = describe(ground), part_of(seen)
+        mask = places_of(seen.given, of.channels)
         if other is not None and other.shape != mask.shape:
             rows, columns = (np.arange(n) * m // n for n, m in zip(mask.shape, other.shape, strict=True))
             other = other[np.ix_(rows, columns)]

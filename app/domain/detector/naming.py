@@ -33,13 +33,12 @@ def regions_of(
         if 2 * int((inside & taken[box]).sum()) >= int(inside.sum()):
             continue
         taken[box] |= inside
-        whole = np.zeros(taken.shape, np.bool_)
-        whole[box] = inside
         if kind:
             reason, given, seen = segment_reason(segments, i, channels), segments.given[i], segments.other[i]
         else:
             reason, given, seen = disagreement_reason(found, i, ground.unit, channels), found.given[i], found.seen[i]
-        out.append(region_of(whole, reason, channels.ids[given], channels.ids[seen], -negative))
+        corner, frame = (box[0].start, box[1].start), found.labels.shape
+        out.append(region_of(inside, reason, channels.ids[given], channels.ids[seen], -negative, corner, frame))
     return out
 
 

@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-import numpy as np
-
 from app.domain.detector.predicted import Bool
-from app.domain.formats.rle import coco_counts
+from app.domain.formats.rle import area, bounds_within, box_of, runs_of
 
 
 class Reason(StrEnum):
@@ -33,8 +31,24 @@ class Region:
     probability: float
 
 
-def region_of(inside: Bool, reason: Reason, given: int | None, seen: int | None, probability: float) -> Region:
-    rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
-    top, left = int(rows[0]), int(columns[0])
-    box = (left, top, int(columns[-1]) - left + 1, int(rows[-1]) - top + 1)
-    return Region(reason, given, seen, int(inside.sum()), box, tuple(coco_counts(inside)), probability)
+def region_of(
+    inside: Bool,
+    reason: Reason,
+    given: int | None,
+    seen: int | None,
+    probability: float,
+    corner: tuple[int, int] = (0, 0),
+    frame: tuple[int, int] | None = None,
+) -> Region:
+    """The pixels ``inside``, at least one: (H, W), or a part of a ``frame`` of another height and width, whose upper
+    left ``corner`` (top, left) it has there."""
+    height, width = frame or inside.shape
+    bounds = bounds_within(inside, corner, height)
+    counts = tuple(runs_of(bounds, height * width))
+    return Region(reason, given, seen, area(bounds), box_of(bounds, height), counts, probability)
+
+
+def whole_of(frame: tuple[int, int], reason: Reason, probability: float) -> Region:
+    """All of a frame of this height and width."""
+    height, width = frame
+    return Region(reason, None, None, height * width, (0, 0, width, height), (0, height * width), probability)

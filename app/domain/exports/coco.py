@@ -12,8 +12,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from app.domain.classes import ClassList
 from app.domain.exports.base import About, Exported, Written, check_any, new_folder, put
 from app.domain.exports.files import picture_file
@@ -86,15 +84,13 @@ class _Document:
 
 
 def _annotation(number: int, image: int, id: int, area: int, mask: Mask) -> dict[str, Any]:
-    inside = mask == id
-    rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
-    top, left = int(rows[0]), int(columns[0])
+    bounds = rle.bounds_of(mask, id)
     return {
         "id": number,
         "image_id": image,
         "category_id": id,
         "iscrowd": 0,
         "area": area,
-        "bbox": [left, top, int(columns[-1]) - left + 1, int(rows[-1]) - top + 1],
-        "segmentation": rle.coco_encode(inside),
+        "bbox": list(rle.box_of(bounds, mask.shape[0])),
+        "segmentation": {"size": list(mask.shape), "counts": rle.compress(rle.runs_of(bounds, mask.size))},
     }

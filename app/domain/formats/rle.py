@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.domain.errors import Invalid
-from app.domain.picture import MAX_PIXELS
+from app.domain.picture import MAX_PIXELS, Pixels, strips
 
 Bool = npt.NDArray[np.bool_]
 Bounds = npt.NDArray[np.int64]
@@ -25,9 +25,35 @@ class BadRle(Invalid):
     """Run lengths that don't describe a mask of the stated size."""
 
 
-def bounds_of(mask: Bool) -> Bounds:
-    """The bounds of a boolean (H, W) mask."""
-    return _flat_bounds(mask.ravel(order="F"))
+def bounds_of(mask: Pixels, value: int = True) -> Bounds:
+    """The bounds of where a (H, W) mask is ``value``; of a large one it looks at some columns at a time."""
+    return bounds_within(mask, (0, 0), mask.shape[0], value)
+
+
+def bounds_within(part: Pixels, corner: tuple[int, int], height: int, value: int = True) -> Bounds:
+    """As ``bounds_of`` in a frame of this height, of which ``part`` is all that counts; ``corner``: where it lies, top
+    and left."""
+    found, (top, left) = [], corner
+    for columns in strips(part.shape[::-1]):
+        inside = np.asfortranarray(part[:, columns] == value)
+        if part.shape[0] < height:  # a column ends before the next one begins
+            inside = np.concatenate([inside, np.zeros((1, inside.shape[1]), np.bool_)])
+        column, row = np.divmod(_flat_bounds(inside.ravel(order="F")), inside.shape[0])
+        found.append((left + columns.start + column) * height + top + row)
+    bounds = np.concatenate(found)
+    gaps = np.ones(bounds.size, np.bool_)
+    gaps[1:-1] = np.repeat(bounds[2::2] > bounds[1:-1:2], 2)
+    return bounds[gaps]
+
+
+def box_of(bounds: Bounds, height: int) -> tuple[int, int, int, int]:
+    """Left, top, width, height of what bounds hold, at least a pixel, in a frame of this height."""
+    first, last = bounds[::2], bounds[1::2] - 1
+    left, right = int(first[0]) // height, int(last[-1]) // height
+    if (first // height != last // height).any():
+        return left, 0, right - left + 1, height
+    top, bottom = int((first % height).min()), int((last % height).max())
+    return left, top, right - left + 1, bottom - top + 1
 
 
 def mask_of(bounds: Bounds, height: int, width: int) -> Bool:
@@ -90,12 +116,12 @@ def coco_decode(rle: dict[str, Any]) -> Bool:
 
 def coco_counts(mask: Bool) -> list[int]:
     """COCO's uncompressed counts of a boolean (H, W) mask: column-major, the first run is of zeros."""
-    return _runs(bounds_of(mask), mask.size)
+    return runs_of(bounds_of(mask), mask.size)
 
 
 def coco_encode(mask: Bool) -> dict[str, Any]:
     """COCO's compressed RLE of a boolean (H, W) mask: ``{"size": [h, w], "counts": str}``."""
-    return {"size": list(mask.shape), "counts": compress(_runs(bounds_of(mask), mask.size))}
+    return {"size": list(mask.shape), "counts": compress(runs_of(bounds_of(mask), mask.size))}
 
 
 def cvat_encode(mask: Bool) -> list[int]:
@@ -106,7 +132,7 @@ def cvat_encode(mask: Bool) -> list[int]:
         return [1, 0, 0, 0, 0]
     top, bottom, left, right = int(rows[0]), int(rows[-1]), int(columns[0]), int(columns[-1])
     box = mask[top : bottom + 1, left : right + 1]
-    return [*_runs(_flat_bounds(box.ravel()), box.size), left, top, right, bottom]
+    return [*runs_of(_flat_bounds(box.ravel()), box.size), left, top, right, bottom]
 
 
 def cvat_decode(points: Sequence[float], height: int, width: int) -> Bool:
@@ -136,7 +162,8 @@ def _flat_bounds(flat: Bool) -> Bounds:
     return np.flatnonzero(np.diff(flat, prepend=False, append=False)).astype(np.int64)
 
 
-def _runs(bounds: Bounds, total: int) -> list[int]:
+def runs_of(bounds: Bounds, total: int) -> list[int]:
+    """The lengths of the runs, the first of zeros, of bounds in a frame of so many pixels."""
     runs: list[int] = np.diff(np.concatenate(([0], bounds, [total]))).tolist()
     # a mask that reaches the last pixel has no closing run of zeros
     return runs[:-1] if len(runs) > 1 and runs[-1] == 0 else runs

@@ -2,6 +2,7 @@ import json
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,6 +41,21 @@ def test_bounds_hold_the_set_pixels(mask: rle.Bool) -> None:
     assert (np.diff(bounds) > 0).all()
     assert rle.area(bounds) == mask.sum()
     assert np.array_equal(rle.mask_of(bounds, *mask.shape), mask)
+
+
+@given(arrays(np.uint8, array_shapes(min_dims=2, max_dims=2, max_side=9), elements=st.integers(0, 2)), st.data())
+def test_a_part_at_its_place_and_a_few_columns_at_a_time(part: npt.NDArray[np.uint8], data: st.DataObject) -> None:
+    top, left, below, beside = (data.draw(st.integers(0, 3)) for _ in range(4))
+    frame = np.pad(part, ((top, below), (left, beside)), constant_values=9)
+    expected = rle.bounds_of(frame == 1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("app.domain.picture.STRIP", 12)
+        assert np.array_equal(rle.bounds_of(frame, 1), expected)
+        assert np.array_equal(rle.bounds_within(part, (top, left), frame.shape[0], 1), expected)
+    if expected.size:
+        rows, columns = np.nonzero(frame == 1)
+        x, y, width, height = rle.box_of(expected, frame.shape[0])
+        assert (x, y, x + width - 1, y + height - 1) == (columns.min(), rows.min(), columns.max(), rows.max())
 
 
 @given(st.integers(1, 12), st.integers(1, 12), st.data())
