@@ -34,3 +34,9 @@ def shown_sample(page: Page) -> int:
 
 def expect_sample(page: Page, sample: int) -> None:
     expect(page.locator("#canvas")).to_have_attribute("data-sample", str(sample))
+
+
+def answers_late(page: Page, milliseconds: int) -> None:
+    """The line is so slow from now on; page and scripts come one after the other. 0: as quick as it is."""
+    line = {"offline": False, "downloadThroughput": -1, "uploadThroughput": -1, "latency": milliseconds}
+    page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", line)

@@ -11,13 +11,13 @@ from app.flows.review import Selection
 from app.store import comparisons, datasets
 from app.store.decisions import Wish
 from tests.browser.conftest import Watch, watched_page
+from tests.browser.steps import answers_late
 from tests.browser.test_pages import CONTRAST
 from tests.browser.test_runs import SLOWLY, Site, site
 from tests.sets import every_sample
 from tests.test_jobs import until
 
 __all__ = ["site"]
-LINE = {"offline": False, "downloadThroughput": -1, "uploadThroughput": -1}
 
 
 def ended(site: Site) -> list[bool]:
@@ -37,13 +37,12 @@ def test_from_the_form_over_a_kill_to_a_verdict(site: Site, page: Page, browser:
         labelled = [one.key for one in every_sample(session, datasets.find(session, "demo").id) if one.current_id]
     review.decide(site.db, "demo", Selection(keys=labelled[:12]), Wish("exclude"), person("ada"))
     page.goto(f"{site.url}/d/demo")
-    line = page.context.new_cdp_session(page)
-    line.send("Network.emulateNetworkConditions", {**LINE, "latency": 400})  # the script comes long after its form
+    answers_late(page, 400)  # the script comes long after its form
     page.get_by_role("link", name="Did it help?").click()
     page.get_by_label("After").select_option("imported")
     page.get_by_role("button", name="Compare").click()  # the browser says that both are the same
     expect(page).to_have_url(re.compile(r"/comparisons$"))
-    line.send("Network.emulateNetworkConditions", {**LINE, "latency": 0})
+    answers_late(page, 0)
     page.get_by_label("After").select_option("without_excluded")
     for label, value in (("Seeds", 1), ("epochs", 2), ("width", 4)):
         page.get_by_label(label, exact=True).fill(str(value))

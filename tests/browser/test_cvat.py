@@ -14,6 +14,7 @@ from app.flows import edit
 from app.store import cvat, rasters, revisions, samples
 from app.store.tables import CvatBatch, Raster
 from tests.browser.conftest import Served, Watch, watched_page
+from tests.browser.steps import answers_late
 from tests.browser.test_pages import CONTRAST
 from tests.cvat.standin import Standin, running
 
@@ -174,6 +175,8 @@ def test_one_sample_is_pulled_from_its_page(served: Served, page: Page, lab: Sta
     page.goto(f"{served.url}/d/demo/samples?check=unusual_mask")
     page.locator(".results-head").get_by_role("button", name="Send to CVAT").click()
     page.locator("#send-go").click()
+    expect(page.locator(".toast").get_by_role("button", name="Look")).to_be_visible()
+    answers_late(page, 400)  # the scripts come long after their buttons
     page.locator(".toast").get_by_role("button", name="Look").click()
     card = page.locator("[data-batch='1']")
     expect(card.locator("[data-state]").first).to_have_text("at CVAT")
@@ -181,6 +184,7 @@ def test_one_sample_is_pulled_from_its_page(served: Served, page: Page, lab: Sta
     card.get_by_role("button", name="Look again").click()
     expect(card.locator(".cvat-jobs")).to_contain_text("in progress")
     expect(card.locator(".cvat-jobs").get_by_role("cell", name="ann", exact=True)).to_be_visible()
+    answers_late(page, 0)
     _, (sample, *_), _ = at_cvat(served)
     page.goto(f"{served.url}/d/demo/samples/{sample}")
     page.locator("#cvat").get_by_role("button", name="Pull").click()
