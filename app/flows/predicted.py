@@ -11,6 +11,7 @@ from app.domain.mask import Mask, as_mask
 from app.flows.child import folder_of
 from app.store import predictions, regions
 from app.store.tables import Prediction, Raster, Sample
+from app.store.windows import Box
 from ml import predictions as files
 
 
@@ -34,12 +35,24 @@ def suggestion(session: Session, home: Path, sample: Sample) -> Mask:
 def seen(home: Path, run_id: int, key: str) -> Mask:
     """(H, W) class ids: each pixel's likeliest class, by the run's model that never saw the sample. Raises NotPredicted
     where the run's predictions are gone."""
+    file, ids = _file(home, run_id)
+    return np.concatenate([ids[part.argmax(axis=0)] for _, part in file.bands(key)])
+
+
+def seen_within(home: Path, run_id: int, key: str, box: Box, step: int) -> Mask:
+    """As ``seen``, in ``box``, of each ``step`` x ``step`` pixels the first: (height / step, width / step)."""
+    file, ids = _file(home, run_id)
+    rows, columns = slice(box.y, box.y + box.height, step), slice(box.x, box.x + box.width, step)
+    return ids[file.stored(key)[:, rows, columns].argmax(axis=0)]
+
+
+def _file(home: Path, run_id: int) -> tuple[files.Predictions, Mask]:
+    """A run's predictions, and the ids of their classes."""
     path = folder_of(home, run_id) / "predictions"
     if not path.exists():
         raise NotPredicted(f"The predictions of run {run_id} are gone; find imprecise masks again.")
     file = _opened(path, path.stat().st_mtime_ns)
-    ids = as_mask(np.array([file.classes]))[0]
-    return np.concatenate([ids[part.argmax(axis=0)] for _, part in file.bands(key)])
+    return file, as_mask(np.array([file.classes]))[0]
 
 
 def suspicion(session: Session, sample: Sample) -> Raster:

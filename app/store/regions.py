@@ -14,6 +14,7 @@ from app.domain.errors import NotFound
 from app.domain.formats import rle
 from app.domain.formats.rle import Bool, Bounds
 from app.store.tables import Prediction, Raster, Region, Revision, Sample
+from app.store.windows import Box
 
 # A region that a person kept isn't raised again where the same reason covers it by so much (intersection over union).
 SAME = 0.5
@@ -104,6 +105,13 @@ def pixels_of(session: Session, region: Region) -> Bool:
     mask_id = session.get_one(Revision, region.revision_id).mask_id
     frame = session.get_one(Raster, mask_id)
     return rle.mask_of(_bounds(region, frame), frame.height, frame.width)
+
+
+def pixels_within(session: Session, region: Region, box: Box, step: int = 1) -> Bool:
+    """As ``pixels_of``, in ``box``, of each ``step`` x ``step`` pixels the first: (height / step, width / step)."""
+    frame = session.get_one(Raster, session.get_one(Revision, region.revision_id).mask_id)
+    corner, size = (box.y, box.x), (box.height, box.width)
+    return rle.mask_within(_bounds(region, frame), frame.height, corner, size, step)
 
 
 def _columns(found: Found) -> dict[str, Any]:

@@ -47,6 +47,14 @@ def inside(raster: Raster, box: Box) -> Box:
     return Box(box.x, box.y, min(box.width, raster.width - box.x), min(box.height, raster.height - box.y))
 
 
+def aligned(box: Box, step: int) -> Box:
+    """The part of ``box`` right of and below the frame's upper left corner, its edges moved out to multiples of
+    ``step``."""
+    x, y = max(0, box.x) // step * step, max(0, box.y) // step * step
+    right, bottom = (-(-end // step) * step for end in (box.x + box.width, box.y + box.height))
+    return Box(x, y, right - x, bottom - y)
+
+
 def step_for(box: Box, size: int | None) -> int:
     """The largest power of two up to TILE by which ``box`` can be reduced and its longer side still be ``size``."""
     step = 1

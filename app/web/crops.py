@@ -9,6 +9,7 @@ from app.domain.classes import ClassList, Role
 from app.domain.formats.rle import Bool
 from app.domain.mask import Mask
 from app.domain.picture import Pixels
+from app.store.windows import Box
 from app.web.drawing import coloured, picture
 
 PANE, GAP = 184, 4  # screen pixels
@@ -16,16 +17,25 @@ _LEAST, _AROUND = 24, 1.6  # picture pixels that a pane shows at least; and how 
 _COVER = 0.6
 
 
-def strip(pixels: Pixels, given: Mask, seen: Mask, inside: Bool, classes: ClassList) -> Image.Image:
+def around(region: Box, frame: tuple[int, int]) -> Box:
+    """A square around the region in a frame of this height and width; it reaches beyond the frame only where that is
+    less high or wide than the square."""
+    side = min(max(_LEAST, round(_AROUND * max(region.height, region.width))), max(frame))
+    x, y = (_start(*one, side) for one in ((region.x, region.width, frame[1]), (region.y, region.height, frame[0])))
+    return Box(x, y, side, side)
+
+
+def strip(
+    pixels: Pixels, given: Mask, seen: Mask, inside: Bool, classes: ClassList, square: tuple[int, int, int, int]
+) -> Image.Image:
     """RGBA, three squares of PANE side by side: the picture, under ``given``, under ``seen``; all (H, W), with the
-    region ``inside`` (at least a pixel) in the middle. Background classes are left clear, what lies outside the frame
-    is transparent."""
-    box = _around(inside)
-    small = box[2] - box[0] < PANE
+    region ``inside``. ``square``: what of them is shown, left, top, right and bottom. Background classes are left
+    clear, what lies outside is transparent."""
+    small = square[2] - square[0] < PANE
     base = _pane(
-        picture(pixels, None).convert("RGBA"), box, Image.Resampling.NEAREST if small else Image.Resampling.BOX
+        picture(pixels, None).convert("RGBA"), square, Image.Resampling.NEAREST if small else Image.Resampling.BOX
     )
-    line = _outline(_pane(Image.fromarray(inside), box, Image.Resampling.NEAREST))
+    line = _outline(_pane(Image.fromarray(inside), square, Image.Resampling.NEAREST))
     background = [one.id for one in classes.classes if one.role is Role.BACKGROUND]
     whole = Image.new("RGBA", (3 * PANE + 2 * GAP, PANE))
     for place, mask in enumerate((None, given, seen)):
@@ -33,21 +43,10 @@ def strip(pixels: Pixels, given: Mask, seen: Mask, inside: Bool, classes: ClassL
         if mask is not None:
             tint = coloured(mask, classes, None).convert("RGB")
             tint.putalpha(Image.fromarray((~np.isin(mask, background)).astype(np.uint8) * round(255 * _COVER)))
-            shown.alpha_composite(_pane(tint, box, Image.Resampling.NEAREST))
+            shown.alpha_composite(_pane(tint, square, Image.Resampling.NEAREST))
         shown.alpha_composite(line)
         whole.paste(shown, (place * (PANE + GAP), 0))
     return whole
-
-
-def _around(inside: Bool) -> tuple[int, int, int, int]:
-    """Left, top, right, bottom of a square around the region; it reaches beyond the frame only where that is less high
-    or wide than the square."""
-    rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
-    top, left = int(rows[0]), int(columns[0])
-    height, width = int(rows[-1]) + 1 - top, int(columns[-1]) + 1 - left
-    side = min(max(_LEAST, round(_AROUND * max(height, width))), max(inside.shape))
-    x, y = (_start(*one, side) for one in ((left, width, inside.shape[1]), (top, height, inside.shape[0])))
-    return x, y, x + side, y + side
 
 
 def _start(start: int, length: int, of: int, side: int) -> int:

@@ -1,6 +1,7 @@
 """Suspected regions over HTTP: listed, decided, undone; their page and their pictures."""
 
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,10 +9,12 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from app.domain.actor import person
 from app.domain.detector.region import Reason, region_of
+from app.flows import ingest
 from app.store import datasets
 from app.store.db import Database
-from app.web.crops import GAP, PANE
+from app.web.crops import GAP, PANE, strip
 from tests.sets import every_sample
 from tests.suspected import Said, search
 
@@ -128,6 +131,30 @@ def test_the_crop_shows_what_is_there_what_is_given_and_what_is_seen(client: Tes
     rim = [(one == 255).all(axis=2) for one in (picture, given, seen)]
     assert (rim[0] & rim[1] & rim[2]).sum() > 4 * PANE / 3  # around a box of at least a third of the pane
     assert client.get("/media/regions/99/crop.png").status_code == 404
+
+
+def test_the_crop_of_a_large_picture_is_read_as_coarse_as_it_is_shown(
+    client: TestClient, db: Database, tmp_path: Path
+) -> None:
+    blocks = np.kron(np.arange(64).reshape(8, 8) % 3, np.ones((257, 256), int)).astype(np.uint8)
+    for name, one in (("images", 40 + 60 * blocks), ("masks", blocks)):
+        (tmp_path / "large" / name).mkdir(parents=True)
+        Image.fromarray(one).save(tmp_path / "large" / name / "one.png")
+    ingest.run(db, tmp_path / "large", "large", person("Ada"), label="large")
+    [sample] = client.get(f"{A}/datasets/large/samples").json()["samples"]
+    seen, inside = np.roll(blocks, 256, axis=1), blocks[:, :1280] == 1
+    region = region_of(inside, Reason.SWAPPED, 1, 2, 0.8, (0, 0), blocks.shape)
+    search(db, client.app.state.settings.home, "large", {sample["id"]: Said([region], seen)}, [0, 1, 2])  # type: ignore[attr-defined]
+    [card] = client.get(f"{A}/datasets/large/regions").json()["regions"]
+    shown = np.asarray(Image.open(BytesIO(client.get(card["crop"]).content))).astype(int)
+    with db.read() as session:
+        classes = datasets.classes(session, datasets.find(session, "large"))
+    whole = np.zeros(blocks.shape, np.bool_)
+    whole[:, :1280] = inside
+    expected = np.asarray(strip(40 + 60 * blocks, blocks, seen, whole, classes, (-4, 0, 2052, 2056))).astype(int)
+    assert (
+        abs(shown - expected).max(axis=2) <= 2
+    ).mean() > 0.85  # but for the borders of what is shown eight times smaller
 
 
 def test_the_page_lists_and_filters(client: TestClient, ids: list[int]) -> None:

@@ -65,6 +65,20 @@ def mask_of(bounds: Bounds, height: int, width: int) -> Bool:
     return filled(bounds, 0, height * width).reshape(width, height).T
 
 
+def mask_within(bounds: Bounds, frame: int, corner: tuple[int, int], size: tuple[int, int], step: int = 1) -> Bool:
+    """What bounds in a frame of height ``frame`` hold of a window of this ``corner`` (top, left) and ``size``, of each
+    ``step`` x ``step`` pixels the first: (size / step), rounded up. It looks at some columns at a time."""
+    (top, left), (height, width) = corner, size
+    out = np.zeros((-(-height // step), -(-width // step)), np.bool_)
+    for columns in strips((width, frame)):
+        start, stop = -(-columns.start // step) * step, columns.stop
+        if start < stop:
+            begin, end = (left + start) * frame, (left + stop) * frame
+            held = filled(np.clip(bounds, begin, end), begin, end).reshape(stop - start, frame)
+            out[:, start // step : -(-stop // step)] = held[::step, top : top + height : step].T
+    return out
+
+
 def filled(bounds: Bounds, start: int, end: int) -> Bool:
     """Which of the positions ``start..end`` the bounds hold, as a flat boolean array; they lie within."""
     edges = np.concatenate(([start], bounds, [end]))

@@ -58,6 +58,16 @@ def test_a_part_at_its_place_and_a_few_columns_at_a_time(part: npt.NDArray[np.ui
         assert (x, y, x + width - 1, y + height - 1) == (columns.min(), rows.min(), columns.max(), rows.max())
 
 
+@given(masks, st.integers(1, 5), st.data())
+def test_a_window_is_what_is_there(mask: rle.Bool, step: int, data: st.DataObject) -> None:
+    top, left = (data.draw(st.integers(0, side - 1)) for side in mask.shape)
+    height, width = data.draw(st.integers(1, mask.shape[0] - top)), data.draw(st.integers(1, mask.shape[1] - left))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("app.domain.picture.STRIP", 50)
+        found = rle.mask_within(rle.bounds_of(mask), mask.shape[0], (top, left), (height, width), step)
+    assert np.array_equal(found, mask[top : top + height : step, left : left + width : step])
+
+
 @given(st.integers(1, 12), st.integers(1, 12), st.data())
 def test_union_is_or(height: int, width: int, data: st.DataObject) -> None:
     parts = data.draw(st.lists(arrays(np.bool_, (height, width)), max_size=5))
