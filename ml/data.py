@@ -119,7 +119,7 @@ class Pictures:
             h, w = pixels.shape[:2]
             image[at, :h, :w] = pixels
             if item.row.labelled:
-                np.take(self._index, self._snapshot.mask(item.row)[rows_cut, columns_cut], out=target[at, :h, :w])
+                self._look_up(self._snapshot.mask(item.row)[rows_cut, columns_cut], target[at, :h, :w])
             if weight is not None:
                 given = self._snapshot.weight(item.row)
                 weight[at, :h, :w] = 1 if given is None else given[rows_cut, columns_cut]
@@ -127,6 +127,12 @@ class Pictures:
         augment = torch.tensor([item.augment for item in items])
         weights = None if weight is None else torch.from_numpy(weight)
         return Batch(torch.from_numpy(image), torch.from_numpy(target), weights, augment)
+
+    def _look_up(self, ids: NDArray[Any], out: NDArray[Any]) -> None:
+        """Ids as class indices; what is looked up is widened to eight bytes, so that of many only some rows are."""
+        rows = max(1, _STRIP // ids.shape[1])
+        for top in range(0, ids.shape[0], rows):
+            out[top : top + rows] = self._index[ids[top : top + rows]]
 
     def scaling(self, rows: Sequence[Row]) -> Scaling:
         """Range, mean and deviation of (at most 512 evenly spaced) ``rows``; bytes span 0..255 whatever they hold."""
