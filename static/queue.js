@@ -1,5 +1,7 @@
 // The samples of one walk, in the grid's order: fixed when the walk starts, so that decisions don't shift it under the hand.
 
+const MOST = 50_000; // samples of one walk
+
 export class Queue {
   constructor(base, query) {
     this.url = `${base}/queue?${query}`;
@@ -7,24 +9,59 @@ export class Queue {
     this.ids = [];
     this.random = []; // those that nothing but chance picked
     this.batch = 0; // the newest batch of decisions when the walk began
+    this.next = null; // the cursor of the part that hasn't come yet
+    this.places = new Map(); // id -> index
   }
 
-  // A sample that isn't in the list (it was decided since) is put where it would stand: behind the one before it.
-  async load(current, before) {
+  // A sample that isn't in the list (it was decided since) is put where it would stand: behind the one before it. The
+  // parts that are behind it come later; `grown` is told of each.
+  async load(current, before, grown) {
     const kept = JSON.parse(sessionStorage.getItem(this.name) ?? "null");
-    if (kept?.ids?.includes(current)) ({ ids: this.ids, batch: this.batch, random: this.random = [] } = kept);
-    else {
-      try {
-        ({ ids: this.ids, batch: this.batch, random: this.random } = await fetch(this.url).then((answer) => answer.json()));
-      } catch {
-        this.ids = [];
-      }
-      if (!this.ids.includes(current)) this.ids.splice(this.ids.indexOf(before) + 1, 0, current);
-      try {
-        sessionStorage.setItem(this.name, JSON.stringify({ ids: this.ids, batch: this.batch, random: this.random }));
-      } catch { /* too long for the tab's storage: it is fetched again after a reload */ }
+    if (kept?.ids?.includes(current)) {
+      ({ ids: this.ids, batch: this.batch, random: this.random = [], next: this.next = null } = kept);
+      this.place();
+    } else {
+      this.next = "";
+      do await this.part();
+      while (this.next && !this.places.has(current) && !this.places.has(before));
+      if (!this.places.has(current)) this.ids.splice(this.index(before) + 1, 0, current);
+      this.place();
+      this.keep();
     }
+    this.rest(grown);
+  }
+
+  // The next part of the walk, without those that are there already.
+  async part() {
+    try {
+      const found = await fetch(this.next ? `${this.url}&after=${encodeURIComponent(this.next)}` : this.url).then((answer) => answer.json());
+      if (!this.next) ({ batch: this.batch, random: this.random } = found);
+      this.ids.push(...found.ids.filter((id) => !this.places.has(id)));
+      this.next = this.ids.length < MOST ? found.next : null;
+    } catch {
+      this.next = null; // the walk goes as far as it is known
+    }
+    this.place();
+  }
+
+  async rest(grown) {
+    if (!this.next) return;
+    while (this.next) {
+      await this.part();
+      grown();
+    }
+    this.keep();
+  }
+
+  place() {
     this.places = new Map(this.ids.map((id, index) => [id, index]));
+  }
+
+  keep() {
+    const { ids, batch, random, next } = this;
+    try {
+      sessionStorage.setItem(this.name, JSON.stringify({ ids, batch, random, next }));
+    } catch { /* too long for the tab's storage: it is fetched again after a reload */ }
   }
 
   get length() {
@@ -32,7 +69,7 @@ export class Queue {
   }
 
   index(id) {
-    return this.places?.get(id) ?? -1;
+    return this.places.get(id) ?? -1;
   }
 
   isRandom(id) {

@@ -38,7 +38,7 @@ let decided = new Set(JSON.parse(sessionStorage.getItem("decided") ?? "[]"));
 // The walk
 
 async function walk() {
-  await queue.load(current, page.prev);
+  await queue.load(current, page.prev, where);
   leases.ask();
   where();
   prefetch();

@@ -15,6 +15,7 @@ from app.store import audit as audits
 from app.store import browse
 from app.store.audit import Judged
 from app.store.browse import Filter
+from app.store.tables import Run
 
 NEXT = 50
 UNJUDGED = "How many bad masks remain isn't known before imprecise masks have been looked for."
@@ -105,16 +106,39 @@ def _order(masks: Sequence[Judged]) -> list[int]:
     return audit.mixed(waiting, checks, sum(one.bad is not None for one in masks))[0]
 
 
+@dataclass(frozen=True)
+class Part:
+    """Some samples of a walk, which of them are random checks, and the cursor to go on with, None at the end."""
+
+    ids: list[int]
+    random: set[int]
+    next: str | None
+
+
+def part(session: Session, dataset_id: int, filter: Filter, after: str | None, size: int, most: int) -> Part:
+    """Up to ``size`` samples of a walk, those behind the cursor ``after``. A walk with random checks comes whole, with
+    ``most`` samples besides. Raises BadCursor."""
+    if after is None and _run(session, dataset_id, filter) is not None:
+        return Part(*queue(session, dataset_id, filter, most), next=None)
+    ids, next = browse.stretch(session, dataset_id, filter, after, size)
+    return Part(ids, set(), next)
+
+
 def queue(session: Session, dataset_id: int, filter: Filter, limit: int) -> tuple[list[int], set[int]]:
     """The samples of a walk, and which of them are random checks. Those come into walks that go worst first, once a
     cross-validation has judged the masks."""
     ids = browse.order(session, dataset_id, filter, limit)
-    run = audits.newest_run(session, dataset_id) if _worst_first(filter) else None
+    run = _run(session, dataset_id, filter)
     if run is None:
         return ids, set()
     masks = audits.judged(session, run)
     waiting = {one.sample: one.key for one in masks if one.bad is None}
     return audit.mixed(ids, audit.drawn(waiting), len(masks) - len(waiting))
+
+
+def _run(session: Session, dataset_id: int, filter: Filter) -> Run | None:
+    """The cross-validation whose masks a walk checks at random; None where it doesn't."""
+    return audits.newest_run(session, dataset_id) if _worst_first(filter) else None
 
 
 def _worst_first(filter: Filter) -> bool:

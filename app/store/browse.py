@@ -7,18 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Select, case, func, select, true
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from app.domain.errors import Invalid
-from app.store.matching import SORTS, Filter, Matching, Place, Value, has_text, of_current
+from app.store import counting, tallies, walking
+from app.store.counting import COUNTED, Count, count, count_up_to
+from app.store.matching import SORTS, Filter, Matching, Place, Value, of_current
 from app.store.tables import Raster, Revision, Sample, Score
 
-__all__ = ["COUNTED", "SORTS", "BadCursor", "Filter", "Page", "Row"]
+__all__ = ["COUNTED", "SORTS", "BadCursor", "Count", "Filter", "Page", "Row", "count", "count_up_to"]
 
-COUNTED = 10_000  # pages count what matches up to here, so that they cost the same in a set of any size
-LOOKED = 20_000  # keys that are read at a time for a text in them: there is no index of parts of words
-DEARER = 5  # times that a key costs whose sample has to be looked up by class or check first
+WALKED = 5  # times as many keys are read for a part of a walk as for a page: nobody waits for all of it
+DRAWN = 50_000  # samples that a histogram of a large set is made of
 
 
 @dataclass(frozen=True)
@@ -41,22 +42,6 @@ class Page:
     next: str | None
 
 
-@dataclass(frozen=True)
-class Count:
-    """Samples that match; ``more``: there are, or may be, others."""
-
-    number: int
-    more: bool = False
-
-
-@dataclass(frozen=True)
-class _Walked:
-    """What a walk found, and where it stopped looking before it had found enough, None where it saw all or enough."""
-
-    found: list[Place]
-    stopped: Place | None = None
-
-
 class BadCursor(Invalid):
     """A cursor that this program didn't give."""
 
@@ -64,36 +49,10 @@ class BadCursor(Invalid):
 def page(session: Session, dataset_id: int, filter: Filter, after: str | None = None, limit: int = 60) -> Page:
     """Up to ``limit`` samples after the cursor; costs the same on every page. Raises BadCursor."""
     start = None if after is None else _read_cursor(after)
-    walked = _walk(session, Matching(session, dataset_id, filter), start, limit + 1)
+    walked = walking.walk(session, Matching(session, dataset_id, filter), start, limit + 1)
     found = walked.found[:limit]
     on = found[-1] if len(walked.found) > limit else walked.stopped
     return Page(_rows(session, found), None if on is None else _cursor(*on))
-
-
-def count(session: Session, dataset_id: int, filter: Filter) -> int:
-    """All that match."""
-    matching = Matching(session, dataset_id, filter)
-    kept = matching.kept_count()
-    return kept if kept is not None else session.scalar(matching.samples(func.count())) or 0
-
-
-def count_up_to(session: Session, dataset_id: int, filter: Filter, most: int | None = None) -> Count:
-    """As ``count``, no further than ``most`` (COUNTED), nor than LOOKED keys where a text is looked for in them."""
-    most = COUNTED if most is None else most
-    by_flags = filter.check is not None and not filter.ranged and not filter.q
-    order = "newest" if by_flags else "worst" if filter.scored_by is None else filter.sort
-    matching = Matching(session, dataset_id, replace(filter, sort=order), few=by_flags)
-    kept = matching.kept_count()
-    if kept is not None:
-        return Count(kept)
-    query = matching.samples(Sample.id, Sample.key.label("name"), text=False)
-    if filter.q or (filter.scored_by is not None and not by_flags):
-        # Those whose keys are read, and what has the scores in order; else an order would have more gone through.
-        query = query.order_by(*matching.order())
-    some = query.limit(_looked(filter) if filter.q else most + 1).subquery()
-    matches = func.count(case((has_text(some.c.name, filter.q), 1))) if filter.q else func.count()
-    found, looked = session.execute(select(matches, func.count()).select_from(some)).one()
-    return Count(min(found, most), found > most or (bool(filter.q) and looked == _looked(filter)))
 
 
 def ids(session: Session, dataset_id: int, filter: Filter) -> list[int]:
@@ -107,12 +66,26 @@ def order(session: Session, dataset_id: int, filter: Filter, limit: int) -> list
     found: list[int] = []
     start: Place | None = None
     while len(found) < limit:
-        walked = _walk(session, matching, start, limit - len(found))
+        walked = walking.walk(session, matching, start, limit - len(found))
         found += [id for _, id in walked.found]
         start = walked.stopped
         if start is None:
             break
     return found
+
+
+def stretch(
+    session: Session, dataset_id: int, filter: Filter, after: str | None, limit: int
+) -> tuple[list[int], str | None]:
+    """A part of what ``order`` gives, after the cursor, and the cursor to go on with, None at the end. It holds
+    ``limit`` samples at most, and fewer where a text has been looked for in as many keys as are read at a time. Raises
+    BadCursor."""
+    start = None if after is None else _read_cursor(after)
+    matching = Matching(session, dataset_id, filter)
+    walked = walking.walk(session, matching, start, limit, looked=WALKED * walking.looked_at(filter))
+    full = len(walked.found) == limit
+    on = walked.found[-1] if full else walked.stopped
+    return [id for _, id in walked.found], None if on is None else _cursor(*on)
 
 
 def by_ids(session: Session, dataset_id: int, ids: Sequence[int]) -> list[Row]:
@@ -130,35 +103,27 @@ def place(session: Session, dataset_id: int, filter: Filter, sample_id: int) -> 
     here = _here(session, matching, sample_id)
     if here is None:
         return 0, None, None
-    previous = _rows(session, _walk(session, matching, here, 1, backwards=True).found)
-    following = _rows(session, _walk(session, matching, here, 1).found)
-    query = matching.samples(Sample.id, text=False)
-    if filter.q:
-        query = query.add_columns(Sample.key.label("name")).order_by(*matching.order(backwards=True))
-    counted = 0
-    for part in matching.beyond(here, backwards=True):
-        most = _looked(filter) if filter.q else COUNTED + 1 - counted
-        counted += _number(session, query.where(part).limit(most), filter.q)
+    previous = _rows(session, walking.walk(session, matching, here, 1, backwards=True).found)
+    following = _rows(session, walking.walk(session, matching, here, 1).found)
+    counted = counting.before(session, matching, here)
     return min(counted, COUNTED + 1), previous[0] if previous else None, following[0] if following else None
 
 
 def histogram(session: Session, dataset_id: int, filter: Filter, bins: int = 40) -> list[int]:
-    """Samples by score of ``filter.check`` in equal bins of [0, 1], the filter's own range left out."""
+    """Samples by score of ``filter.check`` in equal bins of [0, 1], the filter's own range left out. Of a set of more
+    than twice DRAWN samples one in so many is looked at, which one says its id, and counts for all of them."""
     others = replace(filter, check=None, min=None, max=None, sort="key")
-    bin = case((Score.value >= 1, bins - 1), else_=func.floor(Score.value * bins)).label("bin")
-    matching = Matching(session, dataset_id, others)
-    scored = (Score.dataset_id == dataset_id, Score.check == filter.check, of_current())
-    query = matching.samples(bin, func.count()).join(Score, Score.sample_id == Sample.id).where(*scored).group_by("bin")
+    every = max(1, sum(number for number, _ in tallies.of_dataset(session, dataset_id, "status").values()) // DRAWN)
+    scores = select(Score.value, Score.sample_id, Score.revision_id)
+    scores = scores.where(Score.dataset_id == dataset_id, Score.check == filter.check, Score.sample_id % every == 0)
+    some = scores.subquery()
+    bin = case((some.c.value >= 1, bins - 1), else_=func.floor(some.c.value * bins)).label("bin")
     counts = [0] * bins
-    for index, number in session.execute(query):
-        counts[int(index)] = number
+    for index, number in session.execute(
+        Matching(session, dataset_id, others).among(some, bin, func.count()).group_by("bin")
+    ):
+        counts[int(index)] = every * number
     return counts
-
-
-def _looked(filter: Filter) -> int:
-    """How many keys are read at a time for a text."""
-    plain = filter.check is None and filter.class_id is None and filter.scored_by is None
-    return LOOKED if plain else max(1, LOOKED // DEARER)
 
 
 def _here(session: Session, matching: Matching, sample_id: int) -> Place | None:
@@ -169,34 +134,6 @@ def _here(session: Session, matching: Matching, sample_id: int) -> Place | None:
         query = query.where(Score.sample_id == Sample.id, Score.check == filter.scored_by, of_current())
     at = session.execute(query).first()
     return None if at is None else (at[0], sample_id)
-
-
-def _walk(session: Session, matching: Matching, start: Place | None, limit: int, backwards: bool = False) -> _Walked:
-    """Where the next ``limit`` samples after ``start`` are: first the rest of its ties, then what lies past them."""
-    text = matching.filter.q
-    value = matching.value.label("value")
-    query = matching.samples(value, Sample.id, Sample.key.label("name"), text=False)
-    query = query.order_by(*matching.order(backwards))
-    looked = _looked(matching.filter)
-    found: list[Place] = []
-    for part in [true()] if start is None else matching.beyond(start, backwards):
-        some = query.where(part).limit(looked if text else limit - len(found)).subquery()
-        walked = select(some.c.value, some.c.id)
-        wanted = walked.where(has_text(some.c.name, text)) if text else walked
-        found += [(at, id) for at, id in session.execute(wanted.limit(limit - len(found)))]
-        if len(found) == limit:
-            break
-        last = session.execute(walked.offset(looked - 1).limit(1)).first() if text else None
-        if last is not None:
-            return _Walked(found, (last.value, last.id))
-    return _Walked(found)
-
-
-def _number(session: Session, query: Select[Any], text: str | None = None) -> int:
-    """How many rows a limited query has; with ``text``, of those whose ``name`` has it."""
-    some = query.subquery()
-    counted = select(func.count()).select_from(some)
-    return session.scalar(counted.where(has_text(some.c.name, text)) if text else counted) or 0
 
 
 def _rows(session: Session, places: Sequence[Place]) -> list[Row]:

@@ -1,15 +1,17 @@
 """Which samples a filter means, in which order, asked so that a page of a large set reads no more rows than it must.
 
 A condition that few samples meet is asked for first (``id IN ...``), one that many meet is tested while the samples are
-walked in order (``EXISTS ...``): SQLite does as it is told, PostgreSQL knows by itself. What is tested sample by sample
-doesn't name the dataset, lest SQLite take an index that begins with it.
+walked in order (``EXISTS ...``): SQLite does as it is told. In the order of a check's scores the walk goes along those,
+so many at a time, and only then looks at their samples: PostgreSQL would else join all that there are. What is tested
+sample by sample doesn't name the dataset, lest SQLite take an index that begins with it.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, get_args
 
-from sqlalchemy import Float, Select, and_, exists, func, literal, or_, select
+from sqlalchemy import Float, Select, Subquery, and_, exists, func, literal, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -65,17 +67,23 @@ class Filter:
 class Matching:
     """A filter on one dataset, for one query after the other in one session."""
 
-    def __init__(self, session: Session, dataset_id: int, filter: Filter, few: bool = False) -> None:
-        """``few``: take the flagged for few, unasked."""
+    def __init__(self, session: Session, dataset_id: int, filter: Filter) -> None:
         self.filter = filter
-        self._known_few = few
         self._session = session
         self._dataset = dataset_id
         self.value = self._value()
 
+    @property
+    def none(self) -> bool:
+        """Whether it is known that nothing matches."""
+        split = "" if self.filter.split == "none" else self.filter.split
+        return split is not None and split not in tallies.of_dataset(self._session, self._dataset, "split")
+
     def kept_count(self) -> int | None:
         """How many samples match, where that is known without looking at them."""
         filter = self.filter
+        if self.none:
+            return 0
         if filter == Filter(status=filter.status, sort=filter.sort) and filter.scored_by is None:
             counts = tallies.of_dataset(self._session, self._dataset, "status")
             wanted = filter.status or [one for one in counts if one != Status.EXCLUDED]
@@ -87,26 +95,65 @@ class Matching:
     def samples(self, *columns: Any, text: bool = True) -> Select[Any]:
         """``columns`` of the samples that match; ``text``: those of the key too."""
         query = select(*columns).select_from(Sample).where(Sample.dataset_id == self._dataset)
-        query = query.where(*_plain(self.filter))
         filter = self.filter
         if filter.scored_by is not None:
             scored = (Score.dataset_id == Sample.dataset_id, Score.sample_id == Sample.id)
             query = query.join(Score, and_(*scored, Score.check == filter.scored_by, of_current()))
+            query = query.where(*self._within())
         if filter.by_class:
             shown = (SampleClass.dataset_id == self._dataset, SampleClass.class_id == filter.class_id)
             query = query.join(SampleClass, and_(SampleClass.sample_id == Sample.id, *shown))
-        elif filter.class_id is not None:
-            query = query.where(self._class_condition(filter.class_id))
-        if filter.check is not None:
-            query = query.where(*self._check_conditions(filter.check))
-        if filter.q and text:
-            query = query.where(has_text(Sample.key, filter.q))
-        return query
+        return query.where(*self._conditions(text))
+
+    @cached_property
+    def by_scores(self) -> bool:
+        """Whether to walk along ``scores``: a check's scores have the samples in order, and not just few can match."""
+        filter = self.filter
+        return (
+            filter.scored_by is not None
+            and filter.group is None
+            and filter.key is None
+            and not self._rare("status", filter.status)
+            and not (filter.split is not None and self._rare("split", ["" if filter.split == "none" else filter.split]))
+            and not (filter.class_id is not None and self._rare("class", [str(filter.class_id)]))
+            and not (filter.check is not None and self._few_checked)
+        )
+
+    def sort_flagged(self) -> bool:
+        """From now on take the samples that the filter's check flags for few, if it asks for them."""
+        if self.filter.check is None or self.filter.ranged:
+            return False
+        self._few_checked, self.by_scores = True, False
+        return True
+
+    def scores(self, part: ColumnElement[bool], backwards: bool = False) -> Select[float, int, int | None]:
+        """Value, sample and revision of the scores that the samples are sorted by, in order, by an index alone."""
+        query = select(Score.value.label("value"), Score.sample_id, Score.revision_id)
+        query = query.where(Score.dataset_id == self._dataset, Score.check == self.filter.scored_by, part)
+        return query.where(*self._within()).order_by(*self.order(backwards))
+
+    def flags(self, start: int) -> Select[int, int | None]:
+        """Sample and revision of what the filter's check has flagged, by sample, from the sample ``start`` on."""
+        query = select(Flag.sample_id, Flag.revision_id).where(*self._flagged(), Flag.sample_id >= start)
+        return query.order_by(Flag.sample_id)
+
+    def shown(self) -> Select[Any]:
+        """The samples that show the filter's class, in order, by an index alone."""
+        of_class = (SampleClass.dataset_id == self._dataset, SampleClass.class_id == self.filter.class_id)
+        return select(SampleClass.sample_id).where(*of_class).order_by(*self.order())
+
+    def among(self, some: Subquery, *columns: Any, flagged: bool = False) -> Select[Any]:
+        """``columns`` of the samples that match, of those that ``scores`` are about, that are ``shown``, or that
+        ``flags`` are about where ``flagged``."""
+        query = select(*columns).select_from(some).join(Sample, Sample.id == some.c.sample_id)
+        if "revision_id" in some.c:
+            query = query.where(of_current(some.c.revision_id))
+        return query.where(*self._conditions(text=True, check=not flagged))
 
     def order(self, backwards: bool = False) -> tuple[Any, ...]:
         falls = (self.filter.sort != "key") != backwards
         ids_fall = (self.filter.sort == "newest") != backwards
-        value, id = self.value, SampleClass.sample_id if self.filter.by_class else Sample.id
+        value, id = self.value, self._id
         return (value.desc() if falls else value.asc(), id.desc() if ids_fall else id.asc())
 
     def beyond(self, at: Place, backwards: bool = False) -> list[ColumnElement[bool]]:
@@ -117,8 +164,7 @@ class Matching:
         past = self.value < bound if falls else self.value > bound
         if self.filter.sort in ("key", "newest"):  # no two samples share one
             return [past]
-        id = SampleClass.sample_id if self.filter.by_class else Sample.id
-        return [and_(self.value == bound, id < at[1] if backwards else id > at[1]), past]
+        return [and_(self.value == bound, self._id < at[1] if backwards else self._id > at[1]), past]
 
     def _value(self) -> InstrumentedAttribute[Any] | ColumnElement[Any]:
         match self.filter.sort:
@@ -132,40 +178,84 @@ class Matching:
             return SampleClass.worst
         return Score.value if self.filter.scored_by is not None else Sample.worst
 
+    @property
+    def _id(self) -> Any:
+        """The sample's id, where the index that has the samples in order has it."""
+        if self.filter.by_class:
+            return SampleClass.sample_id
+        return Score.sample_id if self.filter.scored_by is not None else Sample.id
+
+    def _conditions(self, text: bool, check: bool = True) -> list[ColumnElement[bool]]:
+        """What a sample has to meet, but for what it is sorted by."""
+        filter = self.filter
+        conditions = _plain(filter)
+        if filter.class_id is not None and not filter.by_class:
+            conditions.append(self._class_condition(filter.class_id))
+        if filter.check is not None and check:
+            conditions += self._check_conditions(filter.check)
+        if filter.q and text:
+            conditions.append(has_text(Sample.key, filter.q))
+        return conditions
+
     def _class_condition(self, class_id: int) -> ColumnElement[bool]:
-        if tallies.of_dataset(self._session, self._dataset, "class").get(str(class_id), (0, 0))[0] <= FEW:
+        if self._rare("class", [str(class_id)]):
             of_class = (SampleClass.dataset_id == self._dataset, SampleClass.class_id == class_id)
             return Sample.id.in_(select(SampleClass.sample_id).where(*of_class))
         shown = exists().where(SampleClass.sample_id == Sample.id, SampleClass.class_id == class_id)
         return shown.correlate(Sample)
 
-    def _check_conditions(self, check: str) -> Sequence[ColumnElement[bool]]:
+    def _check_conditions(self, check: str) -> list[ColumnElement[bool]]:
+        filter = self.filter
+        if filter.ranged and filter.scored_by == check:
+            return []  # the score that the samples are joined with says it
+        if filter.ranged:
+            scored = (Score.sample_id == Sample.id, Score.check == check, *self._range())
+            told = exists().where(*scored, of_current()).correlate(Sample)
+        else:
+            flagged = (Flag.sample_id == Sample.id, Flag.check == check, Flag.state == "open")
+            told = exists().where(*flagged, of_current(Flag.revision_id)).correlate(Sample)
+        return [Sample.id.in_(self._checked()), told] if self._few_checked else [told]
+
+    def _checked(self) -> Select[Any]:
+        """The samples that the filter's check flagged or scored, of whichever mask that was."""
         filter = self.filter
         if not filter.ranged:
-            flagged = [Flag.check == check, Flag.state == "open"]
-            about = or_(Flag.revision_id.is_(None), Flag.revision_id == Sample.current_id)
-            told = exists().where(Flag.sample_id == Sample.id, *flagged, about).correlate(Sample)
-            all_of_them = select(Flag.sample_id).where(Flag.dataset_id == self._dataset, *flagged)
-            if self._known_few:
-                # A list that has to be walked through, where SQLite would go through all samples and look each up.
-                return [Sample.id == all_of_them.distinct().subquery().c.sample_id, told]
-            return [Sample.id.in_(all_of_them), told] if self._few(all_of_them) else [told]
-        within = [Score.value >= filter.min] if filter.min is not None else []
-        within += [Score.value <= filter.max] if filter.max is not None else []
-        if filter.scored_by == check:  # the score that the samples are joined with
-            return within
-        inside = [Score.check == check, *within]
-        told = exists().where(Score.sample_id == Sample.id, *inside, of_current()).correlate(Sample)
-        all_of_them = select(Score.sample_id).where(Score.dataset_id == self._dataset, *inside)
-        return [Sample.id.in_(all_of_them), told] if self._few(all_of_them) else [told]
+            return select(Flag.sample_id).where(*self._flagged())
+        inside = (Score.dataset_id == self._dataset, Score.check == filter.check, *self._range())
+        return select(Score.sample_id).where(*inside)
 
-    def _few(self, query: Select[Any]) -> bool:
-        return (self._session.scalar(select(func.count()).select_from(query.limit(FEW + 1).subquery())) or 0) <= FEW
+    @cached_property
+    def _few_checked(self) -> bool:
+        if self.filter.ranged and self.filter.scored_by == self.filter.check:
+            return False
+        some = self._checked().limit(FEW + 1).subquery()
+        return (self._session.scalar(select(func.count()).select_from(some)) or 0) <= FEW
+
+    def _rare(self, kind: str, names: Sequence[str]) -> bool:
+        """Whether few samples are of one of the names that are given."""
+        if not names:
+            return False
+        counts = tallies.of_dataset(self._session, self._dataset, kind)
+        return sum(counts.get(one, (0, 0))[0] for one in names) <= FEW
+
+    def _flagged(self) -> tuple[ColumnElement[bool], ...]:
+        return (Flag.dataset_id == self._dataset, Flag.check == self.filter.check, Flag.state == "open")
+
+    def _within(self) -> list[ColumnElement[bool]]:
+        """The range of the scores that the samples are sorted by."""
+        return self._range() if self.filter.scored_by == self.filter.check else []
+
+    def _range(self) -> list[ColumnElement[bool]]:
+        within = [Score.value >= self.filter.min] if self.filter.min is not None else []
+        return within + ([Score.value <= self.filter.max] if self.filter.max is not None else [])
 
 
-def of_current() -> ColumnElement[bool]:
-    """The condition on a score: it is about the sample's picture or current mask."""
-    return or_(Score.revision_id.is_(None), Score.revision_id == Sample.current_id)
+def of_current(revision: Any = Score.revision_id) -> ColumnElement[bool]:
+    """The condition on a score, or what else has such a column: it is about the sample's picture or current mask.
+
+    Not spelled with OR: PostgreSQL would take it for rare, and look for all that meet it where a page needs 60."""
+    found: ColumnElement[bool] = func.coalesce(revision == Sample.current_id, revision.is_(None))
+    return found
 
 
 def has_text(key: Any, text: str) -> ColumnElement[bool]:
@@ -188,6 +278,8 @@ def _plain(filter: Filter) -> list[ColumnElement[bool]]:
         conditions.append(Sample.key == filter.key)
     if filter.flagged is not None:
         conditions.append(Sample.worst_check.is_not(None) if filter.flagged else Sample.worst_check.is_(None))
+        if not filter.flagged:
+            conditions.append(Sample.worst == 0.0)  # a range of the index by worst, past all that is flagged
     return conditions
 
 

@@ -19,6 +19,9 @@ _WRITER = 7_363_572_771
 # A writer that says nothing for so long is ended: a process that was stopped or cut off would hold the lock else.
 _SILENCE = "30s"
 _LOCK_PATIENCE = "30s"
+# A page reads a few hundred rows by an index. Its planner takes such reads for dear, as they were on turning disks, and
+# reads whole tables instead, with helpers and compiled code that take longer to start than the page may last.
+_PLANS = "-c random_page_cost=1.1 -c max_parallel_workers_per_gather=0 -c jit=off"
 # A network that was cut is noticed in seconds, not hours.
 _NETWORK = {
     "connect_timeout": 10,
@@ -53,7 +56,7 @@ class _Columns(PGDDLCompiler):
 
 def make(url: URL, writes: str) -> Engine:
     """An engine by psycopg. ``writes``: the execution option that says what a transaction will do, see ``engines``."""
-    options = f"-c timezone=UTC -c synchronous_commit=on -c lock_timeout={_LOCK_PATIENCE}"
+    options = f"-c timezone=UTC -c synchronous_commit=on -c lock_timeout={_LOCK_PATIENCE} {_PLANS}"
     engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
         connect_args={**_NETWORK, "options": options, "application_name": "remask"},

@@ -23,7 +23,8 @@ from app.web.templating import now, render, url, words
 PAGE = 60
 STACKS = 3  # flagged groups on top of the grid, the largest
 COUNTED_SET = 100_000  # samples
-QUEUE = 50_000  # samples that one walk through the set holds
+QUEUE = 50_000  # samples that one walk through the set holds, as static/queue.js has it
+PART = 10_000  # of them that come at once
 SORTS = (("worst", "worst first"), ("region", "likeliest region first"), ("key", "key"), ("newest", "newest first"))
 EXPORTS = (
     ("npz", "NPZ", "The course layout: one array of images and masks"),
@@ -98,11 +99,13 @@ def grid(request: Request, session: Read, owner: Owner, filter: Filters, after: 
 
 
 @router.get("/d/{dataset}/queue")
-def queue(session: Read, owner: Owner, filter: Filters) -> Response:
-    """The ids that a walk through this filter goes along, fixed when it starts: decisions don't shift it; the newest
-    batch then, so that what others decide later can be passed over; and which are there by chance alone."""
-    ids, random = remaining.queue(session, owner.id, filter, QUEUE)
-    walk = {"batch": leases.newest_batch(session), "ids": ids, "random": sorted(random)}
+def queue(session: Read, owner: Owner, filter: Filters, after: str = "") -> Response:
+    """The ids that a walk through this filter goes along, fixed when it starts: decisions don't shift it; they come in
+    parts, the first without ``after``. The newest batch then, so that what others decide later can be passed over; and
+    which are there by chance alone."""
+    part = remaining.part(session, owner.id, filter, after or None, PART, QUEUE)
+    newest = leases.newest_batch(session)
+    walk = {"batch": newest, "ids": part.ids, "random": sorted(part.random), "next": part.next}
     return JSONResponse(walk, headers={"Cache-Control": "no-store"})
 
 

@@ -4,11 +4,13 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import update
+from sqlalchemy.orm import Session
 
-from app.store import browse, matching, summary
+from app.store import browse, counting, matching, summary, tallies, walking
 from app.store.browse import BadCursor, Count, Filter
 from app.store.db import Database
-from app.store.tables import Dataset, Raster, Sample, Score
+from app.store.tables import Dataset, Flag, Raster, Sample, Score
 from benchmarks import rows
 
 
@@ -38,6 +40,8 @@ def dataset(db: Database) -> int:
             Score(dataset_id=dataset.id, sample_id=one.id, check="c", version=1, value=rng.choice([0, 0.1, 0.95, 1]))
             for one in samples[:40]
         )
+        session.flush()
+        tallies.rebuild(session)
         return dataset.id
 
 
@@ -117,6 +121,7 @@ def test_pages_count_no_further_than_they_need(db: Database, monkeypatch: pytest
             known = filter in (Filter(), Filter(class_id=3), Filter(sort="key"))
             upto = Count(exact) if known else Count(min(exact, 5), exact > 5)
             assert browse.count_up_to(session, dataset, filter, 5) == upto
+        monkeypatch.setattr(counting, "COUNTED", 20)
         monkeypatch.setattr(browse, "COUNTED", 20)
         order = browse.order(session, dataset, Filter(), 400)
         assert [browse.place(session, dataset, Filter(), order[at])[0] for at in (0, 7, 20, 300)] == [0, 7, 20, 21]
@@ -147,7 +152,8 @@ def test_however_it_is_asked_for_a_page_holds_the_same(
     if filter.check is None:
         filter = replace(filter, min=None, max=None)
     monkeypatch.setattr(matching, "FEW", few)
-    monkeypatch.setattr(browse, "LOOKED", looked)
+    monkeypatch.setattr(walking, "LOOKED", looked)
+    monkeypatch.setattr(walking, "THIN", 2)
     with db.read() as session:
         walked: list[tuple[int, float | str]] = []
         after = None
@@ -159,6 +165,7 @@ def test_however_it_is_asked_for_a_page_holds_the_same(
                 break
         assert sorted(id for id, _ in walked) == browse.ids(session, dataset, filter)
         assert [id for id, _ in walked] == browse.order(session, dataset, filter, 400)
+        assert [id for id, _ in walked] == in_parts(session, dataset, filter)
         assert [value for _, value in walked] == sorted((v for _, v in walked), reverse=filter.sort != "key")
         assert len(walked) == browse.count(session, dataset, filter)
         counted = browse.count_up_to(session, dataset, filter)
@@ -169,6 +176,39 @@ def test_however_it_is_asked_for_a_page_holds_the_same(
             assert {one.status for one in named.values()} <= set(filter.status or ("flagged", "unreviewed"))
 
 
+def in_parts(session: Session, dataset: int, filter: Filter) -> list[int]:
+    ids, after = browse.stretch(session, dataset, filter, None, 70)
+    while after is not None:
+        part, after = browse.stretch(session, dataset, filter, after, 70)
+        ids += part
+    return ids
+
+
 @pytest.fixture
 def large(db: Database) -> tuple[Database, int]:
     return db, rows.fill(db, "large", 300)
+
+
+def test_flags_of_replaced_masks_are_not_counted(large: tuple[Database, int]) -> None:
+    """However many there are before those that count."""
+    db, dataset = large
+    with db.write() as session:
+        flagged = browse.ids(session, dataset, Filter(check="shared_mask"))
+        session.execute(update(Flag).where(Flag.sample_id.in_(flagged[:7])).values(revision_id=flagged[-1]))
+    with db.read() as session:
+        left = Filter(check="shared_mask")
+        assert browse.ids(session, dataset, left) == flagged[7:]
+        assert browse.count_up_to(session, dataset, left) == Count(len(flagged) - 7)
+        assert browse.count_up_to(session, dataset, left, 3) == Count(1, more=True)
+
+
+def test_the_histogram_of_a_large_set_is_made_of_a_part_of_it(
+    large: tuple[Database, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db, dataset = large
+    monkeypatch.setattr(browse, "DRAWN", 100)
+    with db.read() as session:
+        counts = browse.histogram(session, dataset, Filter(check="unusual_mask"), bins=4)
+    assert sum(counts) == 300
+    assert {one % 3 for one in counts} == {0}
+    assert min(counts) > 0

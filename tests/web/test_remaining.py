@@ -38,7 +38,7 @@ def test_what_remains_and_what_the_next_reviews_should_find(client: TestClient, 
     judge(db)
     before = client.get(f"{A}/datasets/mars/remaining").json()
     first = client.get("/d/mars/queue", params={"sort": "imprecise_mask"}).json()
-    assert first.keys() == {"batch", "ids", "random"}
+    assert first.keys() == {"batch", "ids", "random", "next"}
     with db.read() as session:
         worst = every_sample(session, datasets.find(session, "mars").id)[0].id
     client.post(f"{A}/datasets/mars/decisions", json={"samples": [worst], "verb": "exclude"}).raise_for_status()

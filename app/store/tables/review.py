@@ -69,7 +69,7 @@ class Score(Base):
     __tablename__ = "score"
     __table_args__ = (
         Index("ix_score_sample_id", "sample_id", "check"),
-        Index("ix_score_value", "dataset_id", "check", text("value DESC"), "sample_id"),
+        Index("ix_score_value", "dataset_id", "check", text("value DESC"), "sample_id", "revision_id"),
         Index("ix_score_group_id", "group_id"),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -89,8 +89,8 @@ class Flag(Base):
 
     __tablename__ = "flag"
     __table_args__ = (
-        Index("ix_flag_sample_id", "sample_id", "state"),
-        Index("ix_flag_check", "dataset_id", "check", "state"),
+        Index("ix_flag_sample_id", "sample_id", "state", "check", "revision_id"),
+        Index("ix_flag_check", "dataset_id", "check", "state", "sample_id", "revision_id"),
         Index("ix_flag_group_id", "group_id", "state"),
     )
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -47,8 +47,9 @@ class Sample(Base):
     __tablename__ = "sample"
     __table_args__ = (
         UniqueConstraint("dataset_id", "key"),
-        # With status and key in it, a walk through many samples needn't look each of them up.
-        Index("ix_sample_worst", "dataset_id", text("worst DESC"), "id", "status", "key"),
+        # With status, key and split in it, a walk through many samples needn't look each of them up.
+        Index("ix_sample_worst", "dataset_id", text("worst DESC"), "id", "status", "key", "split"),
+        Index("ix_sample_newest", "dataset_id", "id"),
         Index("ix_sample_status", "dataset_id", "status", text("worst DESC"), "id"),
         Index("ix_sample_image_id", "image_id"),
         Index("ix_sample_content_group", "dataset_id", "content_group"),

@@ -18,7 +18,8 @@ class SamplePage(BaseModel):
 
     samples: list[SampleRow]
     next: str | None
-    total: int = Field(description="Samples that match the filter.")
+    total: int = Field(description="Samples that match the filter, as far as they are counted.")
+    more: bool = Field(description="Whether there are, or may be, more than were counted.")
 
 
 class FlagOut(BaseModel):
@@ -113,7 +114,8 @@ def page_of_samples(session: Read, owner: Owner, filter: Filters, after: After =
     """Samples that match, a page at a time; excluded ones only where `status`, `group` or `key` asks for them."""
     page = browse.page(session, owner.id, filter, after or None, limit)
     rows = [SampleRow(**one) for one in shapes.rows(session, owner, page.rows, filter)]
-    return SamplePage(samples=rows, next=page.next, total=browse.count(session, owner.id, filter))
+    counted = browse.count_up_to(session, owner.id, filter)
+    return SamplePage(samples=rows, next=page.next, total=counted.number, more=counted.more)
 
 
 @router.get("/samples/{sample}")
