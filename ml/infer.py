@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ml.config import Config
 from ml.data import Scaling
 
-BAND = 256  # rows of a large picture that are given at a time
+BAND = 64  # rows of a large picture that are given at a time
 # (B, C, H, W) of at most a cut's size -> (B, classes, H, W) probabilities.
 Reading = Callable[[nn.Module, Tensor, Config], Tensor]
 Bands = Iterator[tuple[int, Tensor]]
