@@ -15,7 +15,16 @@ from app.store import postgresql
 # something "brief" that a power cut may take.
 Writes = Literal["moment", "one", "note", "brief"]
 _OPTION = "remask_writes"
-_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000", "cache_size=-32000")
+# Each connection keeps pages in a cache of its own, in KiB here. Behind it lies the system's cache of the file: a
+# larger one was no faster on a set of 100,000.
+_CACHE, _CONNECTIONS = 8000, 5  # so many stay open; ten more are opened while many ask at once
+_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "busy_timeout=30000",
+    f"cache_size=-{_CACHE}",
+)
 
 
 class BadDatabase(Invalid):
@@ -75,7 +84,8 @@ def compact(path: Path) -> None:
 
 
 def _sqlite(url: URL) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
+    connect = {"timeout": 30, "check_same_thread": False}
+    engine = create_engine(url, connect_args=connect, pool_size=_CONNECTIONS, max_overflow=10)
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "begin", _on_begin)
     return engine

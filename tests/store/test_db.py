@@ -1,4 +1,5 @@
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect, select, text, update
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import QueuePool
 
 from app.store.db import HALF_MOVED, Database, HalfMoved, NewerDatabase, open_database
 from app.store.engines import BadDatabase
@@ -39,6 +41,17 @@ def test_what_is_acknowledged_is_on_the_disk(db: Database) -> None:
             assert session.scalar(text("PRAGMA synchronous")) == 1
         with db.write() as session:
             assert session.scalar(text("PRAGMA synchronous")) == 2
+
+
+@pytest.mark.one_database
+def test_what_connections_keep_in_memory_is_bounded(db: Database) -> None:
+    """However many asked at once: forty megabytes in all."""
+    with ExitStack() as stack:
+        caches = [stack.enter_context(db.read()).scalar(text("PRAGMA cache_size")) for _ in range(12)]
+    assert set(caches) == {-8000}  # in KiB
+    pool = db.engine.pool
+    assert isinstance(pool, QueuePool)
+    assert pool.checkedin() == 5
 
 
 def test_a_newer_database_is_refused_and_left_alone(where: Path | str) -> None:
