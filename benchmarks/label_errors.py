@@ -28,6 +28,7 @@ from app.domain.detector import Detector, ImageScore, critic
 from app.domain.detector.predicted import channels_of, places_of, scene_of
 from app.domain.formats.rle import coco_decode
 from benchmarks.label_sets import BenchSet, read_bench, read_folders
+from benchmarks.reliability import reliability, sentence
 from ml.config import Config
 from ml.critic import train
 from ml.lessons import Lessons
@@ -92,6 +93,22 @@ def told_regions(score: ImageScore, shape: tuple[int, ...]) -> list[Bool]:
     ]
 
 
+def reliabilities(scores: Sequence[ImageScore], bad: Bool, wrong: Sequence[Bool]) -> list[str]:
+    """Of images, and of all regions that were told: right if at least half of the pixels are wrong."""
+    told, right = [], []
+    for score, truth in zip(scores, wrong, strict=True):
+        for region in score.regions:
+            mask = coco_decode({"size": list(truth.shape), "counts": list(region.counts)})
+            told.append(region.probability)
+            right.append(2 * int((mask & truth).sum()) >= int(mask.sum()))
+    images = reliability(np.array([one.probability for one in scores]), bad)
+    regions = reliability(np.array(told, np.float64), np.array(right, np.bool_))
+    return [
+        f"told -> wrong (how many), images: {sentence(images)}",
+        f"told -> wrong (how many), regions: {sentence(regions)}",
+    ]
+
+
 def wrong_pixels(bench: BenchSet) -> list[Bool]:
     return [np.asarray(one.predicted.given != one.truth) for one in bench.samples if one.truth is not None]
 
@@ -149,6 +166,7 @@ def results(
     out = {"ours": image_result(np.array([one.score for one in scores]), kinds, regions, scoring)}
     lines = [f"learning from the set: {learning:.2f} s/Mpx"]
     lines.append(f"pixel average precision: ours {pixel_precision([one.pixel_map for one in scores], bench):.3f}")
+    lines += reliabilities(scores, np.array(kinds) != "clean", wrong)
     odd = np.isin(kinds, CONTAMINATION)
     if odd.any():
         lines.append(

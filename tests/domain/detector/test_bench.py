@@ -9,6 +9,7 @@ from PIL import Image
 
 from benchmarks.label_errors import image_result, judged_regions, main
 from benchmarks.label_sets import read_bench
+from benchmarks.reliability import reliability, sentence
 from tests.domain.detector.sets import make
 from tests.shared import shared
 
@@ -73,3 +74,12 @@ def test_the_published_file_is_read_as_its_readme_says() -> None:
     assert bench.classes.void_ids == {11}
     agree = [(one.predicted.probabilities.argmax(axis=2) == one.truth).mean() for one in bench.samples[:20]]
     assert np.mean(agree) > 0.7
+
+
+def test_what_was_told_is_held_against_what_was_wrong() -> None:
+    told = np.concatenate([np.full(20, 0.1), np.full(20, 0.9), np.full(9, 0.5)])
+    wrong = np.concatenate([np.arange(20) < 2, np.arange(20) < 10, np.ones(9, np.bool_)])
+    bins = reliability(told, wrong)
+    assert [(round(one.told, 6), one.wrong, one.count) for one in bins] == [(0.1, 0.1, 20), (0.9, 0.5, 20)]
+    assert sentence(bins) == "0.10 -> 0.10 (20), 0.90 -> 0.50 (20); at most 0.40 off"
+    assert sentence([]) == "too few to tell"
