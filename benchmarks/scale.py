@@ -2,27 +2,19 @@
 
 Samples of 32 x 32 are drawn from a seed into an NPZ, which is read and hashed row by row (the floor) and imported as
 any file is; then the queries behind the grid, the first page and a late one, the count, and a sample's place among all
-are timed (the median of seven). At last ``remask serve`` is asked for pages, and its memory told. ``--checks`` also
-times the five checks that look at pictures and masks alone.
+are timed (the median of seven). At last ``remask serve`` is used and its memory told, see ``benchmarks.served``.
+``--checks`` also times the five checks that look at pictures and masks alone.
 """
 
 import argparse
 import hashlib
-import json
-import os
-import signal
-import socket
-import subprocess
-import sys
 import tempfile
 import time
 import zipfile
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from statistics import median
-from urllib.request import urlopen
 
 import numpy as np
 
@@ -33,6 +25,8 @@ from app.flows import ingest, inspect
 from app.store import browse, datasets, summary
 from app.store.browse import Filter
 from app.store.db import open_database
+from benchmarks import served
+from benchmarks.served import memory
 
 FILTERS = {
     "worst first": Filter(),
@@ -71,45 +65,11 @@ def floor(path: Path, count: int) -> None:
             hashlib.sha256(stream.read(32 * 32)).hexdigest()
 
 
-def memory(pid: int | str = "self") -> tuple[float, float]:
-    """A process's memory and the most that it had, in MB, as Linux tells."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    now, most = (int(status.split(f"{name}:")[1].split()[0]) / 1024 for name in ("VmRSS", "VmHWM"))
-    return now, most
-
-
 def timed(what: str, count: int, work: Callable[[], object]) -> None:
     wall, processor = time.perf_counter(), time.process_time()
     work()
     wall, processor = time.perf_counter() - wall, time.process_time() - processor
     print(f"{what} in {wall:.1f} s, {processor:.1f} s of processor time: {count / processor:,.0f} a second", flush=True)
-
-
-def served(home: Path) -> None:
-    """The memory of a server, at its start and after some hundreds of pages from all over the set."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    env = os.environ | {"REMASK_HOME": str(home), "REMASK_PORT": str(port)}
-    command = [sys.executable, "-m", "app", "serve", "--no-worker"]
-    server = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            with suppress(OSError), urlopen(f"http://127.0.0.1:{port}/healthz"):
-                break
-            time.sleep(0.2)
-        started, after, told = memory(server.pid)[0], "", []
-        for page in range(300):
-            with urlopen(
-                f"http://127.0.0.1:{port}/api/v1/datasets/large/samples?limit=500&sort=key&after={after}"
-            ) as answer:
-                after = json.load(answer)["next"] or ""
-            if page % 100 == 99:
-                told.append(f"{memory(server.pid)[0]:.0f}")
-        print(f"server {started:.0f} MB, after each hundred pages of 500 samples {', '.join(told)} MB")
-    finally:
-        server.send_signal(signal.SIGINT)
-        server.wait(30)
 
 
 def main() -> None:
@@ -145,7 +105,7 @@ def main() -> None:
                 }
                 print(f"{name:16} " + ", ".join(f"{what} {time:6.1f} ms" for what, time in times.items()))
             print(f"{'overview':16} {milliseconds(partial(summary.by_class, session, id)):6.1f} ms for the classes")
-        served(Path(folder) / "data")
+        served.measure(Path(folder) / "data", "large", rounds=300, people=4)
         if told.checks:
             for name in (one.name for one in registry.CHECKS if one is not ImpreciseMask):
                 timed(name, count, partial(inspect.run, db, "large", [name]))
