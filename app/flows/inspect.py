@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy.orm import Session
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from app.domain.checks import registry
 from app.domain.checks.base import Check, CheckFactory, Finding, Group, View
@@ -60,8 +61,9 @@ def run(
         total = samples.count(session, row.id)
     if share is not None and total > FEWEST:
         return _together(db, row, [one.name for one in factories], total, progress, share)
-    checks, seen = _look_through(db, row, factories, Span(0, None, total), progress)
-    return [_conclude(db, row.id, check, seen, total, progress) for check in checks]
+    with threadpool_limits(1):  # two threads that wait for each other on busy cores are many times slower than one
+        checks, seen = _look_through(db, row, factories, Span(0, None, total), progress)
+        return [_conclude(db, row.id, check, seen, total, progress) for check in checks]
 
 
 def look(db: Database, dataset: str, only: Collection[str], span: Span, progress: Progress = quiet) -> Json:
@@ -69,7 +71,8 @@ def look(db: Database, dataset: str, only: Collection[str], span: Span, progress
     ``run``."""
     with db.read() as session:
         row = datasets.find(session, dataset)
-    checks, seen = _look_through(db, row, [registry.by_name(name) for name in only], span, progress)
+    with threadpool_limits(1):
+        checks, seen = _look_through(db, row, [registry.by_name(name) for name in only], span, progress)
     noted = {check.name: check.notes() for check in checks if isinstance(check, registry.DIVISIBLE)}
     progress(span.count, span.count, "noting")
     return {
@@ -105,7 +108,8 @@ def _together(
         for check in checks:
             check.add(noted[check.name])
             seen.seconds[check.name] += found["seconds"][check.name]
-    results |= {check.name: _conclude(db, row.id, check, seen, total, progress) for check in checks}
+    with threadpool_limits(1):
+        results |= {check.name: _conclude(db, row.id, check, seen, total, progress) for check in checks}
     return [results[name] for name in names]
 
 

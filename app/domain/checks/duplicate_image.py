@@ -12,12 +12,13 @@ from functools import lru_cache
 from typing import ClassVar, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from app.domain.checks.base import Finding, Group, Look, View
 from app.domain.checks.copies import Laid, Match, lay, masks_differ, match, windows
 from app.domain.checks.descriptor import LENGTH, WINDOWS, Description, describe, ways_round
 from app.domain.checks.luma import resized
-from app.domain.checks.neighbours import near
+from app.domain.checks.neighbours import Index, Vectors, near
 from app.domain.checks.unions import Unions
 from app.domain.classes import ClassList
 from app.domain.mask import Mask
@@ -28,6 +29,8 @@ LIKELY = 0.45
 _BLOCKS = 9
 _COSINE = 0.75
 _CANDIDATES = 8
+# So many are asked for: others may have been a pair with some of them already.
+_ASKED = 32
 # After so many looks in a row that brought nothing a picture is left alone.
 _PATIENCE = 3
 # Links that are only likely don't build a content group past this share of the set.
@@ -233,12 +236,12 @@ def _candidates(kinds: list[_Kind]) -> list[_Pair]:
     vectors = np.stack([one.vectors for one in described]).astype(np.float32) / np.float32(127)
     flips = np.stack([one.flips for one in described])
     queries, query_flips, origin = ways_round(vectors[:, 0].copy(), flips[:, 0].copy())
-    asked, answered, cosines = near(queries, vectors.reshape(-1, LENGTH), _COSINE)
-    one, other, window = origin[asked], answered // len(WINDOWS), answered % len(WINDOWS)
-    order = np.lexsort((window, other, -cosines))
+    found = [_nearest_others(*part, origin) for part in near(queries, vectors.reshape(-1, LENGTH), _COSINE)]
+    asked, other, window, cosines = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    one = origin[asked]
     best: dict[tuple[int, int], _Pair] = {}
     taken = [0] * len(rows)
-    for k in order[one[order] != other[order]]:
+    for k in np.lexsort((window, other, -cosines)):
         key = (int(one[k]), int(other[k]))
         if key in best or (key[1], key[0]) in best or taken[key[0]] >= _CANDIDATES:
             continue
@@ -246,3 +249,28 @@ def _candidates(kinds: list[_Kind]) -> list[_Pair]:
         flip = query_flips[asked[k]] ^ flips[other[k], window[k]]
         best[key] = _Pair(float(cosines[k]), rows[key[0]], rows[key[1]], int(window[k]), (bool(flip[0]), bool(flip[1])))
     return sorted(best.values(), key=lambda pair: (-pair.cosine, pair.one, pair.other))
+
+
+def _nearest_others(
+    asked: Index, answered: Index, cosines: Vectors, origin: Index
+) -> tuple[Index, Index, Index, Vectors]:
+    """Of what is near each query, of the picture ``origin`` tells: the nearest window of each other picture, of at most
+    _ASKED of them. (query, picture, window, cosine)."""
+    apart = origin[asked] != answered // len(WINDOWS)
+    asked, answered, cosines = asked[apart], answered[apart], cosines[apart]
+    other, window = answered // len(WINDOWS), answered % len(WINDOWS)
+    order = np.lexsort((window, -cosines, other, asked))
+    asked, other, window, cosines = asked[order], other[order], window[order], cosines[order]
+    first = _begins(asked) | _begins(other)
+    asked, other, window, cosines = asked[first], other[first], window[first], cosines[first]
+    order = np.lexsort((other, -cosines, asked))
+    asked, other, window, cosines = asked[order], other[order], window[order], cosines[order]
+    starts = np.flatnonzero(_begins(asked))
+    rank = np.arange(len(asked)) - np.repeat(starts, np.diff(np.append(starts, len(asked))))
+    kept = rank < _ASKED
+    return asked[kept], other[kept], window[kept], cosines[kept]
+
+
+def _begins(values: Index) -> npt.NDArray[np.bool_]:
+    """Where another value than the one before stands."""
+    return np.append(True, values[1:] != values[:-1])[: len(values)]

@@ -20,9 +20,11 @@ from scipy.spatial import cKDTree
 from app.domain.checks.base import Finding, Group, Look, View
 from app.domain.checks.edges import edge_fit
 from app.domain.checks.maskpair import fit, ways
+from app.domain.checks.neighbours import nearest_first
 from app.domain.checks.outline import Outline, outline
 from app.domain.checks.scene import SAME, Scene, agreement, scene
 from app.domain.classes import ClassList
+from app.domain.mask import Mask
 
 # Measured: frames and straight cuts repeat dozens of times at 60 bits, free-hand outlines never do at 100.
 HONESTY = 0.15
@@ -137,10 +139,12 @@ def _gather(kinds: list[_Kind], look: Look) -> Iterator[_Gathered]:
             continue
         free.discard(i)
         gathered = _Gathered([kind], [(False, False)], [kind.outline.bits], [0.0])
-        candidates = [j for j in near.of(i) if j in free]
         misses = 0
-        own = look(kind.members[0][1]).mask if candidates else None
-        for j in candidates:
+        own: Mask | None = None
+        for j in near.of(i):
+            if j not in free:
+                continue
+            own = look(kind.members[0][1]).mask if own is None else own
             other = look(kinds[j].members[0][1]).mask
             if own is None or other is None:
                 continue
@@ -165,17 +169,13 @@ class _Neighbours:
     def __init__(self, kinds: list[_Kind], order: list[int]) -> None:
         self._order = order
         self._row = {kind: row for row, kind in enumerate(order)}
-        self._signatures = np.array([kinds[i].outline.signature for i in order], np.float64)
-        self._tree = cKDTree(self._signatures) if order else None
+        signatures = np.array([kinds[i].outline.signature for i in order], np.float64)
+        self._tree = cKDTree(signatures) if order else None
 
-    def of(self, kind: int) -> list[int]:
+    def of(self, kind: int) -> Iterator[int]:
         """The other kinds, nearest first."""
-        if self._tree is None:
-            return []
-        row = self._row[kind]
-        ball = np.array(sorted(self._tree.query_ball_point(self._signatures[row], _RADIUS)), np.int64)
-        apart = ((self._signatures[ball] - self._signatures[row]) ** 2).sum(axis=1)
-        return [self._order[j] for j in ball[np.argsort(apart, kind="stable")] if j != row]
+        if self._tree is not None:
+            yield from (self._order[row] for row in nearest_first(self._tree, self._row[kind], _RADIUS))
 
 
 def _images(gathered: _Gathered) -> list[tuple[int, tuple[bool, bool]]]:

@@ -5,9 +5,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.spatial import cKDTree
 
 from app.domain.checks.duplicate_image import DuplicateImage
-from app.domain.checks.neighbours import near
+from app.domain.checks.neighbours import near, nearest_first
 from app.domain.checks.unions import Unions
 from benchmarks.replicas import Image as Pixels
 from benchmarks.replicas import relit, scene
@@ -121,10 +122,19 @@ def test_cells_find_nearly_all_neighbours_that_a_full_search_finds() -> None:
     vectors[1::2] = vectors[::2] + 0.2 * rng.normal(size=(4500, 12)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     queries = vectors[:600]
-    query, answer, cosine = near(queries, vectors, 0.9)
+    query, answer, cosine = map(np.concatenate, zip(*near(queries, vectors, 0.9), strict=True))
     every = np.count_nonzero(queries @ vectors.T >= 0.9)
     assert 0.95 * every <= len(query) <= every
     assert np.allclose((queries[query] * vectors[answer]).sum(axis=1), cosine, atol=1e-5)
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.01, 1.0])
+def test_neighbours_come_nearest_first_and_each_once(spread: float) -> None:
+    rng = np.random.default_rng(1)
+    points = np.repeat(rng.normal(size=(5, 3)), 40, axis=0) + spread * rng.normal(size=(200, 3))
+    apart = ((points - points[70]) ** 2).sum(axis=1)
+    expected = [int(one) for one in np.argsort(apart, kind="stable") if one != 70 and apart[one] <= 0.25]
+    assert list(nearest_first(cKDTree(points), 70, 0.5)) == expected
 
 
 def test_unions_join_and_weigh() -> None:
