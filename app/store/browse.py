@@ -19,7 +19,7 @@ from app.store.tables import Raster, Revision, Sample, Score
 __all__ = ["COUNTED", "SORTS", "BadCursor", "Count", "Filter", "Page", "Row", "count", "count_up_to"]
 
 WALKED = 5  # times as many keys are read for a part of a walk as for a page: nobody waits for all of it
-DRAWN = 50_000  # samples that a histogram of a large set is made of
+DRAWN = 20_000  # samples that a histogram of a large set is made of
 
 
 @dataclass(frozen=True)

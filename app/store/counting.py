@@ -11,6 +11,7 @@ from app.store.matching import Filter, Matching, Place, has_text
 from app.store.tables import Sample
 
 COUNTED = 10_000  # pages count what matches up to here, so that they cost the same in a set of any size
+DEAR = 5_000  # up to here where each sample has to be looked up by score, flag or class
 TURNS = 3  # in which flags are counted
 
 
@@ -30,7 +31,8 @@ def count(session: Session, dataset_id: int, filter: Filter) -> int:
 
 
 def count_up_to(session: Session, dataset_id: int, filter: Filter, most: int | None = None) -> Count:
-    """As ``count``, no further than ``most`` (COUNTED), nor than LOOKED keys where a text is looked for in them."""
+    """As ``count``, no further than ``most`` (COUNTED, or DEAR), nor than LOOKED keys where a text is looked for in
+    them."""
     most = COUNTED if most is None else most
     by_flags = filter.check is not None and not filter.ranged and not filter.q
     order = "newest" if by_flags else "worst" if filter.scored_by is None else filter.sort
@@ -39,11 +41,11 @@ def count_up_to(session: Session, dataset_id: int, filter: Filter, most: int | N
     if kept is not None:
         return Count(kept)
     if by_flags:
-        return _count_flags(session, matching, most)
+        return _count_flags(session, matching, min(most, DEAR))
     if matching.by_scores:
-        return _count_scores(session, matching, most)
+        return _count_scores(session, matching, min(most, DEAR))
     if filter.by_class and not filter.q:
-        return _count_shown(session, matching, most)
+        return _count_shown(session, matching, min(most, DEAR))
     query = matching.samples(Sample.id, Sample.key.label("name"), text=False)
     if filter.q:  # those whose keys are read are the first ones; else an order would have more gone through
         query = query.order_by(*matching.order())
@@ -54,13 +56,16 @@ def count_up_to(session: Session, dataset_id: int, filter: Filter, most: int | N
 
 
 def before(session: Session, matching: Matching, here: Place) -> int:
-    """Samples that match and come before ``here``, as far as ``place`` counts them."""
+    """Samples that match and come before ``here``, COUNTED + 1 where they are more than are counted."""
     counted = 0
     if matching.by_scores:
-        most = walking.looked_at(matching.filter) if matching.filter.q else COUNTED + 1
-        for step in walking.steps(session, matching, here, most, backwards=True):
+        text = matching.filter.q
+        size = walking.looked_at(matching.filter) if text else DEAR + 1
+        for step in walking.steps(session, matching, here, size, backwards=True):
             counted += session.scalar(matching.among(step.scores, func.count())) or 0
-            if counted > COUNTED or (matching.filter.q and step.last is not None):
+            if counted > DEAR and not text:
+                return COUNTED + 1
+            if text and step.last is not None:
                 break
         return counted
     query = matching.samples(Sample.id, text=False)
@@ -97,11 +102,11 @@ def _count_scores(session: Session, matching: Matching, most: int) -> Count:
 
 
 def _count_shown(session: Session, matching: Matching, most: int) -> Count:
-    """Samples that match, of the first ones that show the filter's class, no more than LOOKED."""
-    some = matching.shown().limit(walking.LOOKED).subquery()
+    """Samples that match, of the first ones that show the filter's class."""
+    some = matching.shown().limit(most + 1).subquery()
     found = session.scalar(matching.among(some, func.count())) or 0
     looked = session.scalar(select(func.count()).select_from(some)) or 0
-    return Count(min(found, most), found > most or looked == walking.LOOKED)
+    return Count(min(found, most), looked > most)
 
 
 def _number(session: Session, query: Select[Any], text: str | None = None) -> int:

@@ -64,10 +64,11 @@ def _along_scores(
     session: Session, matching: Matching, start: Place | None, limit: int, backwards: bool, looked: int | None
 ) -> Walked:
     """As ``walk``, along the scores of a check: more of them at a time where few of their samples match."""
-    most = looked or looked_at(matching.filter)
+    text = matching.filter.q
+    largest = max(1, (looked or looked_at(matching.filter)) // 2) if text else LOOKED
     found: list[Place] = []
     seen = 0
-    for step in steps(session, matching, start, min(2 * limit, most), backwards):
+    for step in steps(session, matching, start, min(limit + limit // 4 + 16, largest), backwards, largest):
         value, id = step.scores.c.value, step.scores.c.sample_id
         order = (value.asc(), id.desc()) if backwards else (value.desc(), id.asc())
         query = matching.among(step.scores, value, id).order_by(*order).limit(limit - len(found))
@@ -79,7 +80,7 @@ def _along_scores(
         if not held and step.last is not None and step.size >= THIN and matching.sort_flagged():
             rest = walk(session, matching, step.last, limit - len(found), backwards, looked)
             return Walked(found + rest.found, rest.stopped)
-        if matching.filter.q and seen >= most and step.last is not None:
+        if text and seen >= largest and step.last is not None:
             return Walked(found, step.last)
     return Walked(found)
 
@@ -94,9 +95,14 @@ class Step:
 
 
 def steps(
-    session: Session, matching: Matching, start: Place | None, size: int, backwards: bool = False
+    session: Session,
+    matching: Matching,
+    start: Place | None,
+    size: int,
+    backwards: bool = False,
+    largest: int = LOOKED,
 ) -> Iterator[Step]:
-    """All scores behind ``start``, from ``size`` at a time up to LOOKED."""
+    """All scores behind ``start``, from ``size`` at a time up to ``largest``."""
     at = start
     while True:
         for part in [true()] if at is None else matching.beyond(at, backwards):
@@ -108,4 +114,4 @@ def steps(
                 break
         else:
             return
-        size = min(4 * size, LOOKED)
+        size = min(4 * size, largest)

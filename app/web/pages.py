@@ -24,7 +24,7 @@ PAGE = 60
 STACKS = 3  # flagged groups on top of the grid, the largest
 COUNTED_SET = 100_000  # samples
 QUEUE = 50_000  # samples that one walk through the set holds, as static/queue.js has it
-PART = 10_000  # of them that come at once
+PART = 5_000  # of them that come at once
 SORTS = (("worst", "worst first"), ("region", "likeliest region first"), ("key", "key"), ("newest", "newest first"))
 EXPORTS = (
     ("npz", "NPZ", "The course layout: one array of images and masks"),
