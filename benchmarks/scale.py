@@ -3,7 +3,7 @@
 Samples of 32 x 32 are drawn from a seed into an NPZ, which is read and hashed row by row (the floor) and imported as
 any file is; then the queries behind the grid, the first page and a late one, the count, and a sample's place among all
 are timed (the median of seven). At last ``remask serve`` is used and its memory told, see ``benchmarks.served``.
-``--checks`` also times the five checks that look at pictures and masks alone.
+The checks have a set of their own, see ``benchmarks.stored``: noise has nothing for them to find.
 """
 
 import argparse
@@ -19,9 +19,7 @@ from statistics import median
 import numpy as np
 
 from app.domain.actor import person
-from app.domain.checks import registry
-from app.domain.checks.imprecise_mask import ImpreciseMask
-from app.flows import ingest, inspect
+from app.flows import ingest
 from app.store import browse, datasets, summary
 from app.store.browse import Filter
 from app.store.db import open_database
@@ -75,7 +73,6 @@ def timed(what: str, count: int, work: Callable[[], object]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--samples", type=int, default=100_000)
-    parser.add_argument("--checks", action="store_true", help="time the checks, too")
     told = parser.parse_args()
     count = told.samples
     with tempfile.TemporaryDirectory() as folder:
@@ -106,10 +103,6 @@ def main() -> None:
                 print(f"{name:16} " + ", ".join(f"{what} {time:6.1f} ms" for what, time in times.items()))
             print(f"{'overview':16} {milliseconds(partial(summary.by_class, session, id)):6.1f} ms for the classes")
         served.measure(Path(folder) / "data", "large", rounds=300, people=4)
-        if told.checks:
-            for name in (one.name for one in registry.CHECKS if one is not ImpreciseMask):
-                timed(name, count, partial(inspect.run, db, "large", [name]))
-                print(f"  memory {memory()[0]:.0f} MB, at most {memory()[1]:.0f} MB", flush=True)
         db.close()
 
 
