@@ -60,16 +60,18 @@ class Judge:
         device = self.world.device
         for some in alike(rows, self.config):
             batch = self.pictures.gather([Item(row) for row in some], whole=True)
-            stored, given = batch.image.to(device), batch.target.to(device)
+            stored, given, weights = batch.image.to(device), batch.target.to(device), batch.weight
+            del batch
             likeliest = torch.empty_like(given)
             each, losses = [], []
             for top, believed in of_pictures(network, stored, self.scaling, self.config, flips=flips):
                 here = slice(top, top + believed.shape[2])
                 target = given[:, here].long()
-                weight = None if batch.weight is None else batch.weight[:, here].to(device)
+                weight = None if weights is None else weights[:, here].to(device)
                 losses.append(self.loss.sums(believed.clamp_min(1e-12).log(), target, weight))
                 matrices, likeliest[:, here] = tally.add(believed, target)
                 each.append(matrices)
+            del stored  # of a large picture the boundaries take as much room
             tally.add_boundaries(likeliest, given)
             pixels, overlaps = (torch.stack(parts).sum(0) for parts in zip(*losses, strict=True))
             tally.loss += torch.stack(self.loss.settled(pixels, overlaps)).to(tally.loss.device).double()

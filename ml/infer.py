@@ -75,24 +75,32 @@ def _tiled(
     # Where each tile lies in the picture as it stands, whichever way it is turned for the network.
     rows = [(*one, view) for view in views for one in (_mirrored(down, height) if 2 in view else down)]
     rows.sort(key=lambda one: one[0])
-    waiting: dict[int, Tensor] = {}
+    # One piece of memory for all that isn't done: pieces that come and go leave holes between them.
+    held: Tensor | None = None
+    base = 0  # the row of the picture that its first one is
     for place, (top, falling, view) in enumerate(rows):
         bottom = top + len(falling)
         for left, fading in _mirrored(across, width) if 3 in view else across:
             cut = image[:, :, top:bottom, left : left + len(fading)].flip(view)
             part = reading(network, cut, config).flip(view)
             part *= falling[:, None] * fading / len(views)
-            for number in range(top // BAND, -(-bottom // BAND)):
-                begin, end = number * BAND, min((number + 1) * BAND, height)
-                if number not in waiting:
-                    waiting[number] = part.new_zeros(len(image), part.shape[1], end - begin, width)
-                first, last = max(begin, top), min(end, bottom)
-                band = waiting[number][:, :, first - begin : last - begin, left : left + len(fading)]
-                band += part[:, :, first - top : last - top]
-        done = rows[place + 1][0] if place + 1 < len(rows) else height
-        for number in sorted(waiting):
-            if min((number + 1) * BAND, height) <= done:
-                yield number * BAND, waiting.pop(number)
+            if held is None:
+                held = part.new_zeros(len(image), part.shape[1], min(height, size + BAND), width)
+            held[:, :, top - base : bottom - base, left : left + len(fading)] += part
+        assert held is not None  # noqa: S101 - a picture has at least one tile
+        done = rows[place + 1][0] // BAND * BAND if place + 1 < len(rows) else height
+        for first in range(base, done, BAND):
+            yield first, held[:, :, first - base : min(first + BAND, done) - base].clone()
+        _move_up(held, done - base)
+        base = done
+
+
+def _move_up(held: Tensor, by: int) -> None:
+    """Lets go of the first ``by`` rows; the others take their place, zeros come after them."""
+    kept = held.shape[2] - by
+    for at in range(0, kept, by) if by else ():
+        held[:, :, at : min(at + by, kept)] = held[:, :, at + by : min(at + by, kept) + by]
+    held[:, :, kept:].zero_()
 
 
 def softmax(network: nn.Module, image: Tensor, config: Config) -> Tensor:
