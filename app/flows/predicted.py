@@ -36,14 +36,16 @@ def seen(home: Path, run_id: int, key: str) -> Mask:
     """(H, W) class ids: each pixel's likeliest class, by the run's model that never saw the sample. Raises NotPredicted
     where the run's predictions are gone."""
     file, ids = _file(home, run_id)
-    return np.concatenate([ids[part.argmax(axis=0)] for _, part in file.bands(key)])
+    found: Mask = np.concatenate([ids[part.argmax(axis=0)] for _, part in file.bands(key)])
+    return found
 
 
 def seen_within(home: Path, run_id: int, key: str, box: Box, step: int) -> Mask:
     """As ``seen``, in ``box``, of each ``step`` x ``step`` pixels the first: (height / step, width / step)."""
     file, ids = _file(home, run_id)
     rows, columns = slice(box.y, box.y + box.height, step), slice(box.x, box.x + box.width, step)
-    return ids[file.stored(key)[:, rows, columns].argmax(axis=0)]
+    found: Mask = ids[file.stored(key)[:, rows, columns].argmax(axis=0)]
+    return found
 
 
 def _file(home: Path, run_id: int) -> tuple[files.Predictions, Mask]:
