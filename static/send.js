@@ -18,6 +18,7 @@ export async function openSend(chosen, what, sent = () => {}) {
   after = sent;
   $("#send-what").textContent = what;
   for (const id of ["#send-tested", "#send-refused", "#send-trouble"]) $(id).hidden = true;
+  $("#send-choice").inert = true; // until it is known where to
   dialog.showModal();
   let servers = [];
   try {
@@ -30,6 +31,7 @@ export async function openSend(chosen, what, sent = () => {}) {
   $("#send-choice").hidden = servers.length === 0;
   const last = stored("cvat-server", "");
   $("#send-server").replaceChildren(...servers.map((one) => el("option", { value: one.name, selected: one.name === last }, `${one.name} · ${one.url}`)));
+  $("#send-choice").inert = false;
 }
 
 $("#send-test").addEventListener("click", async () => {
