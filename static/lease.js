@@ -70,10 +70,11 @@ export class Leases {
     const at = this.queue.index(id);
     if (at < 0) return; // the walk isn't here yet
     this.ahead = await this.following(id, at + 1);
-    if (this.ahead.sample) this.coming(this.ahead.sample);
+    if (this.ahead?.sample) this.coming(this.ahead.sample);
   }
 
-  // The first one behind ``start`` that is free; what was leased before and is neither shown nor next is given back.
+  // The first one behind ``start`` that is free, null where it may be in a part of the walk that hasn't come yet; what was
+  // leased before and is neither shown nor next is given back.
   async following(id, start) {
     const passed = [];
     let from = start;
@@ -88,9 +89,9 @@ export class Leases {
         this.mine.add(found.sample);
         return { from: id, sample: found.sample, passed };
       }
-      from += CHUNK;
+      from += samples.length;
     } while (from < this.queue.length);
-    return { from: id, sample: null, passed };
+    return this.queue.next ? null : { from: id, sample: null, passed };
   }
 
   leave() {

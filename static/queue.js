@@ -9,7 +9,8 @@ export class Queue {
     this.ids = [];
     this.random = []; // those that nothing but chance picked
     this.batch = 0; // the newest batch of decisions when the walk began
-    this.next = null; // the cursor of the part that hasn't come yet
+    this.next = null; // the cursor of the part that hasn't come yet, and the promise that it comes
+    this.coming = null;
     this.places = new Map(); // id -> index
   }
 
@@ -47,7 +48,7 @@ export class Queue {
   async rest(grown) {
     if (!this.next) return;
     while (this.next) {
-      await this.part();
+      await (this.coming = this.part());
       grown();
     }
     this.keep();

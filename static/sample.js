@@ -38,7 +38,10 @@ let decided = new Set(JSON.parse(sessionStorage.getItem("decided") ?? "[]"));
 // The walk
 
 async function walk() {
-  await queue.load(current, page.prev, where);
+  await queue.load(current, page.prev, () => {
+    where();
+    if (!leases.next()) leases.ask();
+  });
   leases.ask();
   where();
   prefetch();
@@ -132,6 +135,7 @@ function go(step) {
   const ahead = step > 0 ? leases.next() : null;
   const id = ahead ? ahead.sample : neighbour(step);
   if (id) return show(id, { push: true });
+  if (step > 0 && queue.next) return queue.coming?.then(() => current === from && go(step)); // the walk goes on there
   const others = ahead?.passed.filter((one) => one.why === "held").map((one) => one.by) ?? [];
   if (others.length) return toast(`What is left of this list is with ${[...new Set(others)].join(", ")}.`, { action: "Back to the grid", run: leave });
   toast(step > 0 ? "That was the last one of this list." : "This is the first one of this list.", step > 0 ? { action: "Back to the grid", run: leave } : {});

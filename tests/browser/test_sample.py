@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from app.domain.actor import Actor
@@ -10,6 +11,7 @@ from app.store import rasters, revisions, samples, standing
 from app.store.browse import Filter
 from app.store.revisions import Proposal
 from app.store.tables import Raster
+from app.web import pages
 from tests.browser.conftest import Served, Watch, watched_page
 from tests.browser.steps import expect_sample, open_sample, order_of, shown_sample, status_counts
 
@@ -26,6 +28,19 @@ def test_next_and_previous_by_keys_without_a_page_load(served: Served, page: Pag
     expect(page).to_have_url(re.compile(rf"/samples/{order[1]}\?check=shared_mask$"))
     page.go_back()
     expect_sample(page, order[2])
+    assert page.evaluate("window.sameDocument")
+
+
+def test_a_walk_comes_in_parts(served: Served, page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "PART", 7)
+    order = order_of(served, Filter(sort="key"))
+    with page.expect_response(lambda answer: "/queue?" in answer.url and answer.json()["next"] is None):
+        page.goto(f"{served.url}/d/demo/samples/{order[20]}?sort=key")
+    expect(page.locator("#where")).to_have_text(f"21 of {len(order)}")
+    page.evaluate("window.sameDocument = true")
+    for key, at in (("d", 19), ("f", 20), ("f", 21)):
+        page.keyboard.press(key)
+        expect_sample(page, order[at])
     assert page.evaluate("window.sameDocument")
 
 
