@@ -10,6 +10,7 @@ err together. Groups are counted in at most ``BLOCKS`` blocks, so the memory doe
 It is measured against given masks; where those are wrong, a right pixel counts as wrong.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from zlib import crc32
 
@@ -25,6 +26,8 @@ DRAWS, LEVEL = 400, 0.95
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+# Some rows of a picture, and their (classes, rows, W) probabilities of 0..1; bands go from its top to its bottom.
+Band = tuple[slice, npt.NDArray[np.floating]]
 
 
 @dataclass(frozen=True)
@@ -61,12 +64,15 @@ class Calibration:
         """Whether any class is."""
         return any(one.confidence is not None for one in self.thresholds)
 
-    def read(self, probabilities: npt.NDArray[np.floating]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
-        """(classes, H, W) -> (H, W) class ids, and (H, W) how sure: ``expected`` where believed, elsewhere 0."""
-        place, bins = _bins(probabilities)
-        ids = np.array([one.class_id for one in self.thresholds], np.int64)
-        sure = np.where(bins >= self.floors[place], self.expected[place, bins], 0).astype(np.uint8)
-        return ids[place], sure
+    def read(self, bands: Iterable[Band]) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint8]]:
+        """(H, W) class ids, and (H, W) how sure: ``expected`` where believed, elsewhere 0."""
+        ids = np.array([one.class_id for one in self.thresholds], np.uint16)
+        seen, sure = [], []
+        for _, probabilities in bands:
+            place, bins = _bins(probabilities)
+            seen.append(ids[place])
+            sure.append(np.where(bins >= self.floors[place], self.expected[place, bins], 0).astype(np.uint8))
+        return np.concatenate(seen), np.concatenate(sure)
 
 
 class Tally:
@@ -79,16 +85,17 @@ class Tally:
         self._right = np.zeros((BLOCKS, len(ids), BINS), np.int64)
         self._wrong = np.zeros_like(self._right)
 
-    def add(self, group: str, given: Mask, probabilities: npt.NDArray[np.floating]) -> None:
-        """``given`` (H, W) ids; those that aren't in ``ids`` are void. ``probabilities`` (classes, H, W) of 0..1."""
-        place, bins = _bins(probabilities)
+    def add(self, group: str, given: Mask, bands: Iterable[Band]) -> None:
+        """``given`` (H, W) ids; those that aren't in ``ids`` are void."""
         truth = np.full(65536, -1, np.int64)
         truth[list(self.ids)] = np.arange(len(self.ids))
-        true = truth[given]
         block = crc32(group.encode()) % BLOCKS
-        for counts, chosen in ((self._right, true == place), (self._wrong, (true >= 0) & (true != place))):
-            found = np.bincount(place[chosen] * BINS + bins[chosen], minlength=len(self.ids) * BINS)
-            counts[block] += found.reshape(len(self.ids), BINS)
+        for rows, probabilities in bands:
+            place, bins = _bins(probabilities)
+            true = truth[given[rows]]
+            for counts, chosen in ((self._right, true == place), (self._wrong, (true >= 0) & (true != place))):
+                found = np.bincount(place[chosen] * BINS + bins[chosen], minlength=len(self.ids) * BINS)
+                counts[block] += found.reshape(len(self.ids), BINS)
         self.samples += 1
         self._groups.add(group)
 

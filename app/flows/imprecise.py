@@ -34,7 +34,7 @@ from ml import snapshot as frozen
 if TYPE_CHECKING:
     from app.domain.detector import ImageScore
 
-BATCH = 50
+BATCH, PIXELS = 50, 1 << 24  # samples that are written together; fewer of large ones
 # Predictions of a lower mean IoU are too weak to flag a mask by; what they say still ranks.
 WEAK = 0.3
 VERSION = ImpreciseMask.version + 1  # judged with a model; it may raise again what was closed before there was one
@@ -109,14 +109,17 @@ def judge(
     fitted = Detector(classes, teach=teach).fit(stream)
     confusion = Confusion(predicted.file.classes)
     judged: list[Judged] = []
-    for start in range(0, len(predicted.rows), BATCH):
-        found: list[tuple[Sample, Predicted, ImageScore]] = []
-        for row in predicted.rows[start : start + BATCH]:
-            one = predicted.of(row)
-            confusion.add(one.given, one.probabilities)
-            found.append((known[row.key], one, fitted.score(one)))
-            done += 1
-            progress(done, total, "judging masks")
+    found: list[tuple[Sample, Predicted, ImageScore]] = []
+    for row in predicted.rows:
+        one = predicted.of(row)
+        confusion.add(one.given, one.probabilities)
+        found.append((known[row.key], one, fitted.score(one)))
+        done += 1
+        progress(done, total, "judging masks")
+        if len(found) == BATCH or sum(score.pixel_map.size for _, _, score in found) >= PIXELS:
+            judged += _write_batch(db, run_id, found)
+            found = []
+    if found:
         judged += _write_batch(db, run_id, found)
     miou = confusion.mean_iou(classes)
     facts = {

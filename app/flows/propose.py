@@ -20,7 +20,7 @@ from app.store.tables import Sample
 from ml.predictions import Predictions
 from ml.snapshot import Snapshot
 
-BATCH = 50
+BATCH, PIXELS = 50, 1 << 25  # samples that are written together; fewer of large ones
 SMALLEST = 0.01  # of a picture without a mask: less isn't worth a look
 
 
@@ -48,7 +48,7 @@ class Proposed:
 
 def suggested(
     given: Mask | None,
-    seen: npt.NDArray[np.int64],
+    seen: npt.NDArray[np.integer[Any]],
     sure: npt.NDArray[np.uint8],
     void: Sequence[int],
     unsaid: int | None,
@@ -84,23 +84,30 @@ def propose(
     the snapshot is left alone."""
     rows = {row.key: row for row in snapshot.rows}
     void = [one.id for one in snapshot.classes if one.role == "void"]
-    for start in range(0, len(keys), BATCH):
-        progress(start, len(keys), "proposing")
-        found: dict[str, tuple[Mask | None, Proposed]] = {}
-        for key in keys[start : start + BATCH]:
-            given = snapshot.mask(rows[key]) if rows[key].labelled else None
-            if given is not None and not how.change:
-                continue
-            seen, sure = calibration.read(predicted.probabilities(key))
-            one = suggested(given, seen, sure, void, how.void)
-            if one is not None:
-                found[key] = given, one
-        with db.write() as session:
-            _write(session, how, found)
+    found: dict[str, tuple[Mask | None, Proposed]] = {}
+    for done, key in enumerate(keys):
+        progress(done, len(keys), "proposing")
+        given = snapshot.mask(rows[key]) if rows[key].labelled else None
+        if given is not None and not how.change:
+            continue
+        seen, sure = calibration.read(predicted.bands(key))
+        one = suggested(given, seen, sure, void, how.void)
+        if one is not None:
+            found[key] = given, one
+        if len(found) == BATCH or sum(held.sure.size for _, held in found.values()) >= PIXELS:
+            _keep(db, how, found)
+            found = {}
+    _keep(db, how, found)
     with db.read() as session:
         made = suggestions.proposed_for(session, how.suggesting)
     unlabelled = sum(1 for key in made if not rows[key].labelled)
     return {"unlabeled": unlabelled, "flagged": len(made) - unlabelled}
+
+
+def _keep(db: Database, how: Proposing, found: dict[str, tuple[Mask | None, Proposed]]) -> None:
+    if found:
+        with db.write() as session:
+            _write(session, how, found)
 
 
 def _write(session: Session, how: Proposing, found: dict[str, tuple[Mask | None, Proposed]]) -> None:

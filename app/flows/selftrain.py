@@ -200,7 +200,7 @@ def learned_from(
         image = what.snapshot.image(row)
         if row.key in pool:
             progress(0, 0, "labelling")
-            seen, sure = calibration.read(predicted.probabilities(row.key))
+            seen, sure = calibration.read(predicted.bands(row.key))
             counts["of"] += sure.size
             one = suggested(None, seen, sure, (), void)
             if one is not None:

@@ -30,7 +30,7 @@ def tally_of(snapshot: Snapshot, predicted: Predictions, keys: Sequence[str]) ->
     tally = Tally(predicted.classes)
     rows = {row.key: row for row in snapshot.rows}
     for key in keys:
-        tally.add(rows[key].group, snapshot.mask(rows[key]), predicted.probabilities(key))
+        tally.add(rows[key].group, snapshot.mask(rows[key]), predicted.bands(key))
     return tally
 
 
@@ -41,7 +41,7 @@ def measured(
     confusion = Confusion(predicted.classes)
     rows = {row.key: row for row in snapshot.rows}
     for key in keys:
-        confusion.add(snapshot.mask(rows[key]), np.moveaxis(predicted.probabilities(key), 0, -1))
+        confusion.add(snapshot.mask(rows[key]), np.moveaxis(predicted.stored(key), 0, -1))
     found = tally_of(snapshot, predicted, keys).calibrate(wished)
     return Measured(method, confusion.accuracy(), confusion.mean_iou(classes), found.share, found.reached)
 
@@ -63,7 +63,7 @@ def _differ(
     sure = differ = 0
     for key in keys:
         given = snapshot.mask(rows[key])
-        seen, believed = calibration.read(predicted.probabilities(key))
+        seen, believed = calibration.read(predicted.bands(key))
         counts = (believed > 0) & np.isin(given, predicted.classes)
         sure += int(counts.sum())
         differ += int((counts & (seen != given)).sum())

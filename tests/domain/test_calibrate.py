@@ -21,7 +21,7 @@ def tally(levels: dict[float, float], *, groups: int = 40, pixels: int = 400, se
         right = random.random(sure.shape) < np.repeat(list(levels.values()), pixels // len(levels))[None]
         mask = np.where(right, 0, 7).astype(np.uint8)
         mask[0, ::10] = 255
-        out.add(str(group), mask, np.stack([sure, 1 - sure]))
+        out.add(str(group), mask, [(slice(None), np.stack([sure, 1 - sure]))])
     return out
 
 
@@ -41,9 +41,9 @@ def test_the_threshold_is_the_lowest_confidence_that_is_right_often_enough() -> 
 def test_pixels_are_read_by_it() -> None:
     found = tally({0.6: 0.7, 0.8: 0.99, 0.95: 1.0}).calibrate(0.97)
     probabilities = np.array([[[0.96, 0.55, 0.1]], [[0.04, 0.45, 0.9]]])
-    ids, sure = found.read(probabilities)
-    assert ids.tolist() == [[0, 0, 7]]
-    assert sure[0, 0] == 255
+    ids, sure = found.read([(slice(1), probabilities), (slice(1, 2), probabilities[:, :, ::-1])])
+    assert ids.tolist() == [[0, 0, 7], [7, 0, 0]]
+    assert sure[0, 0] == sure[1, 2] == 255
     assert sure[0, 1:].tolist() == [0, 0]  # too unsure; a class that is never believed
 
 
@@ -64,7 +64,8 @@ def test_errors_of_one_group_count_as_one_piece_of_news() -> None:
     out = Tally((0, 7))
     for group in range(20):
         mask = np.full((20, 20), 7 if group % 10 == 0 else 0, np.uint8)
-        out.add(str(group), mask, np.stack([np.full((20, 20), 0.9), np.full((20, 20), 0.1)]))
+        sure = np.full((2, 10, 20), [[[0.9]], [[0.1]]])
+        out.add(str(group), mask, [(slice(10), sure), (slice(10, None), sure)])
     low = out.calibrate(0.97).thresholds[0].best
     assert low is not None and low < 0.85
 

@@ -207,8 +207,8 @@ def test_without_a_void_the_weight_says_what_teaches(rocks: Database, home: Path
     probabilities[0, :, :24], probabilities[0, :, 24:] = 0.99, 0.6
 
     class Predicted:
-        def probabilities(self, _key: str) -> np.ndarray[Any, Any]:
-            return probabilities
+        def bands(self, _key: str) -> list[tuple[slice, np.ndarray[Any, Any]]]:
+            return [(slice(None), probabilities)]
 
     calibration = _sure_of(0.9)
     for what, left in ((training, [0, 255]), (without, [0])):
