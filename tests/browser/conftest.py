@@ -52,7 +52,8 @@ class Watch:
 
 
 def _chromium() -> str:
-    for name in ("chromium", "chromium-browser", "google-chrome"):
+    """The shell first: without windows that nobody sees it takes a third less of the processor."""
+    for name in ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"):
         if found := shutil.which(name):
             return found
     reason = "no Chromium on this machine; install it with: apt install chromium"
