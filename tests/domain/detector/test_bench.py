@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.label_errors import image_result, judged_regions, main
+from benchmarks.label_errors import image_result, judged_regions, lead, main
 from benchmarks.label_sets import read_bench
 from benchmarks.reliability import reliability, sentence
 from tests.domain.detector.sets import make
@@ -83,3 +83,13 @@ def test_what_was_told_is_held_against_what_was_wrong() -> None:
     assert [(round(one.told, 6), one.wrong, one.count) for one in bins] == [(0.1, 0.1, 20), (0.9, 0.5, 20)]
     assert sentence(bins) == "0.10 -> 0.10 (20), 0.90 -> 0.50 (20); at most 0.40 off"
     assert sentence([]) == "too few to tell"
+
+
+def test_a_lead_is_told_with_its_chance() -> None:
+    bad = np.arange(40) < 10
+    sure, blind = bad.astype(float), np.zeros(40)
+    assert lead(sure, blind, bad, 50) == "+0.500 (95 %: +0.500 to +0.500)"
+    assert lead(blind, blind, bad, 50) == "+0.000 (95 %: +0.000 to +0.000)"
+    noise = np.random.default_rng(1).random(40)
+    low, high = (float(part) for part in lead(noise, noise[::-1], bad, 200).split(": ")[1].rstrip(")").split(" to "))
+    assert low < 0 < high
