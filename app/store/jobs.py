@@ -78,13 +78,16 @@ def owns(session: Session, job_id: int, owner: str) -> bool:
 
 
 def beat(session: Session, job_id: int, owner: str, done: int, total: int, message: str) -> bool:
-    """Note progress; False where the job isn't this owner's any more or was cancelled, and has to stop."""
+    """Note progress; False where the job isn't this owner's any more or was cancelled, and has to stop.
+
+    A cancelled job beats on until it has stopped: taken for lost, it would be started again and again."""
     statement = (
         update(Job)
-        .where(Job.id == job_id, Job.state == "running", Job.owner == owner, Job.cancel.is_(False))
+        .where(Job.id == job_id, Job.state == "running", Job.owner == owner)
         .values(heartbeat=_clock(session), done=done, total=total, message=message)
+        .returning(Job.cancel)
     )
-    return _changed(session, statement)
+    return session.scalar(statement) is False
 
 
 def finish(

@@ -1,5 +1,7 @@
 import threading
 
+from sqlalchemy import update
+
 from app.store import jobs, parts
 from app.store.db import Database
 from app.store.parts import Wanted
@@ -86,7 +88,9 @@ def test_cancelling(db: Database) -> None:
         running = jobs.request(session, "check", None, {"only": ["x"]})
         jobs.claim(session, running.id, "a")
         jobs.cancel(session, running.id)
+        session.execute(update(Job).values(heartbeat=now() - 2 * jobs.LOST_AFTER))
         assert not jobs.beat(session, running.id, "a", 1, 2, "")
+        assert not jobs.claim(session, running.id, "b")  # it is stopping, not lost
         jobs.finish(session, running.id, "cancelled")
         assert [job.state for job in jobs.recent(session)] == ["cancelled", "cancelled"]
 
