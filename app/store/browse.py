@@ -12,11 +12,11 @@ from sqlalchemy.orm import Session
 
 from app.domain.errors import Invalid
 from app.store import counting, tallies, walking
-from app.store.counting import COUNTED, Count, count, count_up_to
+from app.store.counting import Count, count, count_up_to
 from app.store.matching import SORTS, Filter, Matching, Place, Value, of_current
 from app.store.tables import Raster, Revision, Sample, Score
 
-__all__ = ["COUNTED", "SORTS", "BadCursor", "Count", "Filter", "Page", "Row", "count", "count_up_to"]
+__all__ = ["SORTS", "BadCursor", "Count", "Filter", "Page", "Row", "count", "count_up_to"]
 
 WALKED = 5  # times as many keys are read for a part of a walk as for a page: nobody waits for all of it
 DRAWN = 20_000  # samples that a histogram of a large set is made of
@@ -96,9 +96,11 @@ def by_ids(session: Session, dataset_id: int, ids: Sequence[int]) -> list[Row]:
     return _rows(session, [(worst, id) for worst, id in session.execute(query.order_by(Sample.id))])
 
 
-def place(session: Session, dataset_id: int, filter: Filter, sample_id: int) -> tuple[int, Row | None, Row | None]:
+def place(
+    session: Session, dataset_id: int, filter: Filter, sample_id: int
+) -> tuple[int | None, Row | None, Row | None]:
     """(samples before this one, the previous one, the next one) in the filter's order, whether or not the sample itself
-    still matches the filter. No more than COUNTED + 1 are counted, nor more than LOOKED keys read either way."""
+    still matches the filter. None before it: more than are counted. No more than LOOKED keys are read either way."""
     matching = Matching(session, dataset_id, filter)
     here = _here(session, matching, sample_id)
     if here is None:
@@ -106,7 +108,7 @@ def place(session: Session, dataset_id: int, filter: Filter, sample_id: int) -> 
     previous = _rows(session, walking.walk(session, matching, here, 1, backwards=True).found)
     following = _rows(session, walking.walk(session, matching, here, 1).found)
     counted = counting.before(session, matching, here)
-    return min(counted, COUNTED + 1), previous[0] if previous else None, following[0] if following else None
+    return counted, previous[0] if previous else None, following[0] if following else None
 
 
 def histogram(session: Session, dataset_id: int, filter: Filter, bins: int = 40) -> list[int]:

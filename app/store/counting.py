@@ -55,8 +55,8 @@ def count_up_to(session: Session, dataset_id: int, filter: Filter, most: int | N
     return Count(min(found, most), found > most or (bool(filter.q) and looked == walking.looked_at(filter)))
 
 
-def before(session: Session, matching: Matching, here: Place) -> int:
-    """Samples that match and come before ``here``, COUNTED + 1 where they are more than are counted."""
+def before(session: Session, matching: Matching, here: Place) -> int | None:
+    """Samples that match and come before ``here``; None where they are more than COUNTED, or DEAR."""
     counted = 0
     if matching.by_scores:
         text = matching.filter.q
@@ -64,7 +64,7 @@ def before(session: Session, matching: Matching, here: Place) -> int:
         for step in walking.steps(session, matching, here, size, backwards=True):
             counted += session.scalar(matching.among(step.scores, func.count())) or 0
             if counted > DEAR and not text:
-                return COUNTED + 1
+                return None
             if text and step.last is not None:
                 break
         return counted
@@ -74,7 +74,7 @@ def before(session: Session, matching: Matching, here: Place) -> int:
     for part in matching.beyond(here, backwards=True):
         most = walking.looked_at(matching.filter) if matching.filter.q else COUNTED + 1 - counted
         counted += _number(session, query.where(part).limit(most), matching.filter.q)
-    return counted
+    return counted if counted <= COUNTED else None
 
 
 def _count_flags(session: Session, matching: Matching, most: int) -> Count:
