@@ -28,7 +28,8 @@ def crop(request: Request, session: Read, settings: Config, region: Id, v: Versi
         # Of a large picture only what is shown of it is read, as coarse as it is shown.
         step = windows.step_for(square, crops.PANE) if windows.is_large(mask) else 1
         box = windows.inside(mask, windows.aligned(square, step))
-        pixels = media_windows.image(session, image, box, crops.PANE, request.app.state.thumbs)
+        size = -(-max(box.width, box.height) // step)
+        pixels = media_windows.image(session, image, box, size, request.app.state.thumbs)
         given = rasters.as_ids(windows.read(session, mask, box, step), mask)
         seen = predicted.seen_within(settings.home, row.run_id, one.key, box, step)
         inside = regions.pixels_within(session, row, box, step)

@@ -143,18 +143,23 @@ def test_the_crop_of_a_large_picture_is_read_as_coarse_as_it_is_shown(
     ingest.run(db, tmp_path / "large", "large", person("Ada"), label="large")
     [sample] = client.get(f"{A}/datasets/large/samples").json()["samples"]
     seen, inside = np.roll(blocks, 256, axis=1), blocks[:, :1280] == 1
-    region = region_of(inside, Reason.SWAPPED, 1, 2, 0.8, (0, 0), blocks.shape)
-    search(db, client.app.state.settings.home, "large", {sample["id"]: Said([region], seen)}, [0, 1, 2])  # type: ignore[attr-defined]
-    [card] = client.get(f"{A}/datasets/large/regions").json()["regions"]
-    shown = np.asarray(Image.open(BytesIO(client.get(card["crop"]).content))).astype(int)
+    # The second one is just so large that what is read of it, in whole steps, could be shown a step coarser.
+    suspected = [
+        (inside, (0, 0), 0.8, (-4, 0, 2052, 2056)),
+        (np.ones((914, 914), np.bool_), (377, 377), 0.7, (103, 103, 1565, 1565)),
+    ]
+    regions = [region_of(part, Reason.SWAPPED, 1, 2, sure, at, blocks.shape) for part, at, sure, _ in suspected]
+    search(db, client.app.state.settings.home, "large", {sample["id"]: Said(regions, seen)}, [0, 1, 2])  # type: ignore[attr-defined]
     with db.read() as session:
         classes = datasets.classes(session, datasets.find(session, "large"))
-    whole = np.zeros(blocks.shape, np.bool_)
-    whole[:, :1280] = inside
-    expected = np.asarray(strip(40 + 60 * blocks, blocks, seen, whole, classes, (-4, 0, 2052, 2056))).astype(int)
-    assert (
-        abs(shown - expected).max(axis=2) <= 2
-    ).mean() > 0.85  # but for the borders of what is shown eight times smaller
+    cards = client.get(f"{A}/datasets/large/regions").json()["regions"]
+    for card, (part, (top, left), _, square) in zip(cards, suspected, strict=True):
+        shown = np.asarray(Image.open(BytesIO(client.get(card["crop"]).content))).astype(int)
+        whole = np.zeros(blocks.shape, np.bool_)
+        whole[top : top + part.shape[0], left : left + part.shape[1]] = part
+        expected = np.asarray(strip(40 + 60 * blocks, blocks, seen, whole, classes, square)).astype(int)
+        # but for the borders of what is shown several times smaller
+        assert (abs(shown - expected).max(axis=2) <= 2).mean() > 0.85
 
 
 def test_the_page_lists_and_filters(client: TestClient, ids: list[int]) -> None:
