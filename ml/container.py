@@ -28,7 +28,7 @@ ALIGN = 64
 DTYPES = ("bool", "uint8", "uint16", "int16", "float16", "float32")
 _TAIL = struct.Struct("<QQ")
 _DIGEST = 32
-_PART = 1 << 20  # bytes that are copied or hashed at a time
+_PART = 1 << 20  # bytes that are copied or hashed at a time, or wait in memory
 
 Ref = list[Any]
 
@@ -62,14 +62,15 @@ class Writer:
 
     def add_bands(self, bands: Iterable[NDArray[Any]]) -> Ref:
         """As ``add``, of the (n, H, W) array of which ``bands`` (n, rows, W), at least one, are the rows from top to
-        bottom; one of them in memory at a time, while the others wait in a file for each plane."""
+        bottom; one of them in memory at a time, while the others wait in a file for each plane that is large."""
         with ExitStack() as stack:
             planes: list[Any] = []
+            folder = str(self._temporary.parent)
             height, shape, dtype = 0, (0, 0), ""
             for band in bands:
                 height, shape, dtype = height + band.shape[1], (band.shape[0], band.shape[2]), band.dtype.name
                 while len(planes) < len(band):
-                    planes.append(stack.enter_context(tempfile.TemporaryFile(dir=self._temporary.parent)))
+                    planes.append(stack.enter_context(tempfile.SpooledTemporaryFile(_PART, dir=folder)))
                 for plane, rows in zip(planes, band, strict=True):
                     plane.write(np.ascontiguousarray(rows, dtype=rows.dtype.newbyteorder("<")).view(np.uint8).data)
             ref = [self._at, dtype, [shape[0], height, shape[1]]]
