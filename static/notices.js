@@ -7,6 +7,12 @@ export function mark(state, text, retry, box = $("#save")) {
   box.replaceChildren(text, retry ? el("button", { class: "button small", type: "button", onclick: retry }, "Retry") : "");
 }
 
+// ``by``: who else looks at the sample shown, or null.
+export function held(by) {
+  $("#held").hidden = !by;
+  $("#held").textContent = by ? `${by} is looking at this` : "";
+}
+
 // ``theirs``: the sample as it stands now; ``anyway`` decides in spite of it.
 export function overtaken(theirs, wish, anyway) {
   const last = theirs.decisions?.[0];

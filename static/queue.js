@@ -23,33 +23,39 @@ export class Queue {
       this.place();
     } else {
       this.next = "";
-      do await this.part();
+      let came;
+      do came = await this.part();
       while (this.next && !this.places.has(current) && !this.places.has(before));
       if (!this.places.has(current)) this.ids.splice(this.index(before) + 1, 0, current);
       this.place();
-      this.keep();
+      if (came) this.keep();
     }
     this.rest(grown);
   }
 
-  // The next part of the walk, without those that are there already.
+  // The next part of the walk, without those that are there already; whether it came.
   async part() {
+    let came = false;
     try {
-      const found = await fetch(this.next ? `${this.url}&after=${encodeURIComponent(this.next)}` : this.url).then((answer) => answer.json());
-      if (!this.next) ({ batch: this.batch, random: this.random } = found);
-      this.ids.push(...found.ids.filter((id) => !this.places.has(id)));
-      this.next = this.ids.length < MOST ? found.next : null;
+      const answer = await fetch(this.next ? `${this.url}&after=${encodeURIComponent(this.next)}` : this.url);
+      const found = await answer.json();
+      came = answer.ok;
+      if (came && !this.next) ({ batch: this.batch, random: this.random } = found);
+      if (came) this.ids.push(...found.ids.filter((id) => !this.places.has(id)));
+      this.next = came && this.ids.length < MOST ? found.next : null;
     } catch {
       this.next = null; // the walk goes as far as it is known
     }
     this.place();
+    return came;
   }
 
   async rest(grown) {
     if (!this.next) return;
     while (this.next) {
-      await (this.coming = this.part());
+      const came = await (this.coming = this.part());
       grown();
+      if (!came) return; // after a reload it goes on from what was kept
     }
     this.keep();
   }

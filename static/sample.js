@@ -7,7 +7,7 @@ import { facts } from "./facts.js";
 import { bind } from "./keys.js";
 import { Leases } from "./lease.js";
 import { looks } from "./looks.js";
-import { another, mark, overtaken } from "./notices.js";
+import { another, held, mark, overtaken } from "./notices.js";
 import { Queue } from "./queue.js";
 import { mountRegions } from "./regions.js";
 import { $, $$, data, fail, number, releaseAfterPointer, store, stored, toast, words } from "./ui.js";
@@ -121,11 +121,6 @@ function buttons() {
   for (const part of $$("svg, kbd", button)) part.toggleAttribute("hidden", out);
   $("#keep span").textContent = regions.selected ? "Accept region" : side.pending(sample) ? "Accept" : "Keep";
   $("#undo").disabled = !visit.canUndo();
-}
-
-function held(by) {
-  $("#held").hidden = !by;
-  $("#held").textContent = by ? `${by} is looking at this` : "";
 }
 
 function go(step) {
@@ -266,18 +261,13 @@ const clicks = {
   keep: accept, exclude: () => (entry.sample.status === "excluded" ? include() : exclude()), skip: () => go(1), undo,
 };
 for (const [id, run] of Object.entries(clicks)) $(`#${id}`).addEventListener("click", () => entry && run());
-for (const [id, step] of [["prev", -1], ["next", 1]]) {
+for (const [id, run] of [["prev", () => go(-1)], ["next", () => go(1)], ["back", leave]]) {
   $(`#${id}`).addEventListener("click", (event) => {
-    if (event.ctrlKey || event.metaKey || event.shiftKey || index() < 0) return;
+    if (event.ctrlKey || event.metaKey || event.shiftKey || (id !== "back" && index() < 0)) return;
     event.preventDefault();
-    go(step);
+    run();
   });
 }
-$("#back").addEventListener("click", (event) => {
-  if (event.ctrlKey || event.metaKey || event.shiftKey) return;
-  event.preventDefault();
-  leave();
-});
 
 const ready = (run) => (event) => (entry ? run(event) : undefined);
 const digits = {};
