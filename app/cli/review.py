@@ -11,6 +11,7 @@ from app.domain.actor import person
 from app.domain.cells import line
 from app.domain.status import WHY, Status
 from app.flows import review
+from app.flows.filters import known_check
 from app.store import datasets, flags, samples, summary
 from app.store.decisions import Wish
 
@@ -50,7 +51,7 @@ def flags_(
     """
     _, db = open_data()
     with db.read() as session:
-        found = flags.open_flags(session, datasets.find(session, dataset).id, check)
+        found = flags.open_flags(session, datasets.find(session, dataset).id, known_check(check))
     if json:
         console.dump(
             [

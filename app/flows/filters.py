@@ -31,16 +31,15 @@ def made(texts: Mapping[str, str]) -> Filter:
     statuses = tuple(one for one in told["status"].split(",") if one)
     if unknown := set(statuses) - set(Status):
         raise BadFilter(f"Status {sorted(unknown)[0]!r} is none of {', '.join(Status)}.")
-    checks = [one.name for one in CHECKS]
-    _among(told["check"], "check", checks)
-    _among(told["sort"], "sort", [*SORTS, *checks])
+    check = known_check(told["check"])
+    _among(told["sort"], "sort", [*SORTS, *(one.name for one in CHECKS)])
     _among(told["split"], "split", [*SHARES, HELD_OUT, "none"])
     low, high = _share(told["min"], "min"), _share(told["max"], "max")
-    if (low is not None or high is not None) and not told["check"]:
+    if (low is not None or high is not None) and not check:
         raise BadFilter("min and max need a check whose score they are about.")
     return Filter(
         status=statuses,
-        check=told["check"] or None,
+        check=check,
         class_id=_whole(told["class"], "class"),
         split=told["split"] or None,
         min=low,
@@ -51,6 +50,12 @@ def made(texts: Mapping[str, str]) -> Filter:
         flagged={"": None, "0": False, "false": False}.get(told["flagged"], True),
         sort=told["sort"] or "worst",
     )
+
+
+def known_check(name: str | None) -> str | None:
+    """The name of a check; None for none, or an empty one. Raises BadFilter for a name that no check has."""
+    _among(name or "", "check", [one.name for one in CHECKS])
+    return name or None
 
 
 def _among(value: str, name: str, known: Sequence[str]) -> None:

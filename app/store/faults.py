@@ -29,7 +29,8 @@ def is_away(error: BaseException) -> bool:
 
 def out_of_range(error: BaseException) -> bool:
     """Whether a value was asked for that the database can't hold, so that nothing can be there under it."""
-    return isinstance(error, DataError)
+    too_large = isinstance(error, OverflowError) and "SQLite" in str(error)  # the driver's own, before it asks
+    return isinstance(error, DataError) or too_large
 
 
 def trouble(error: BaseException) -> str | None:

@@ -167,6 +167,8 @@ def test_our_own_faults_show_no_traceback(
         f"datasets/mars/batches?after={1 << 63}",
         f"datasets/mars/flags?after={1 << 63}",
         "datasets/mars/flags?limit=0",
+        "datasets/mars/flags?check=no_such",
+        "datasets/mars/groups?check=no_such",
         "datasets/mars/histogram?check=shared_mask&bins=0",
         "datasets/mars/samples?sort=%27;drop%20table%20sample",
         "datasets/mars/samples?split=%F0%28",
@@ -177,6 +179,12 @@ def test_senseless_numbers_and_cursors_are_refused_in_words(reader: TestClient, 
     answer = reader.get(f"{A}/{path}")
     assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json"), answer.text
     assert re.fullmatch(r".+\.", answer.json()["detail"])
+
+
+@pytest.mark.parametrize("path", ["samples", "groups", "imports", "runs", "cvat/batches"])
+def test_pages_of_numbers_that_no_row_can_have_say_so(reader: TestClient, path: str) -> None:
+    answer = reader.get(f"/d/mars/{path}/{'9' * 30}")
+    assert answer.status_code in (404, 422), answer.text
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
+from app.flows.filters import known_check
 from app.store import flags, groups
 from app.web import shapes
 from app.web.deps import AfterId, Id, Limit, Owner, Read
@@ -50,7 +51,7 @@ def open_flags(
     limit: Limit = 100,
 ) -> list[FlagRow]:
     """Open flags, worst first. Where there are more, the header `Link` names the next page."""
-    found = flags.open_flags(session, owner.id, check, limit + 1, after)
+    found = flags.open_flags(session, owner.id, known_check(check), limit + 1, after)
     if len(found) > limit:
         following = request.url.include_query_params(after=found[limit - 1][0].id)
         response.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
@@ -71,7 +72,7 @@ def open_flags(
 @router.get("/datasets/{dataset}/groups")
 def groups_of_dataset(session: Read, owner: Owner, check: OfCheck = None, flagged: bool = False) -> list[GroupOut]:
     """Groups, the most suspicious first."""
-    found = groups.of_dataset(session, owner.id, check, flagged)
+    found = groups.of_dataset(session, owner.id, known_check(check), flagged)
     return [GroupOut(**shapes.group(session, row)) for row in found]
 
 
