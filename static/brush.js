@@ -3,12 +3,15 @@
 
 import { get } from "./api.js";
 import { draw, token } from "./charts.js";
-import { $, fail, plural } from "./ui.js";
+import { $, fail, plural, toast } from "./ui.js";
 
 export async function brush(panel, params, apply) {
   const { min, max } = $("#brush-form").elements;
   for (const field of [min, max]) {
-    field.addEventListener("change", () => apply(min.value === "" ? null : Number(min.value), max.value === "" ? null : Number(max.value)));
+    field.addEventListener("change", () => {
+      if (field.validity.rangeUnderflow || field.validity.rangeOverflow) toast("A score lies from 0 to 1.", { bad: true });
+      else apply(min.value === "" ? null : Number(min.value), max.value === "" ? null : Number(max.value));
+    });
   }
   $("#brush-form").addEventListener("submit", (event) => event.preventDefault());
   const dataset = document.body.dataset.dataset;

@@ -70,6 +70,10 @@ def test_the_range_can_be_typed(served: Served, page: Page) -> None:
     page.get_by_label("from").fill("0.5")
     page.keyboard.press("Tab")
     expect(page).to_have_url(re.compile(r"min=0\.5"))
+    page.get_by_role("spinbutton", name="from").fill("5")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("alert")).to_have_text("A score lies from 0 to 1.")
+    expect(page).to_have_url(re.compile(r"min=0\.5"))
 
 
 def test_excluding_a_group_and_undoing_it(served: Served, page: Page) -> None:
