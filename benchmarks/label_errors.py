@@ -69,17 +69,32 @@ def image_result(scores: F64, kinds: Sequence[str], regions: tuple[float, float]
     )
 
 
-def lead(ours: F64, other: F64, bad: Bool, draws: int = 2000) -> str:
-    """By how much the AUROC of ``ours`` is above that of ``other``, and the middle 95 % of it over samples of the
-    images, drawn with replacement for both at once (paired bootstrap)."""
+@dataclass(frozen=True)
+class Lead:
+    """By how much one AUROC lies above another, and the same for ``draws`` samples of the images."""
+
+    value: float
+    draws: F64
+
+    def __str__(self) -> str:
+        low, high = np.quantile(self.draws, [0.025, 0.975])
+        return f"{self.value:+.3f} (95 %: {low:+.3f} to {high:+.3f})"
+
+
+def lead(ours: F64, other: F64, bad: Bool, draws: int = 2000) -> Lead:
+    """Of ``ours`` above ``other``; samples are drawn with replacement, for both at once (paired bootstrap)."""
     rng = np.random.default_rng(0)
-    leads = []
-    for _ in range(draws):
+    rows: list[npt.NDArray[np.int64]] = []
+    while len(rows) < draws:
         drawn = rng.integers(0, bad.size, bad.size)
         if 0 < bad[drawn].sum() < bad.size:
-            leads.append(roc_auc_score(bad[drawn], ours[drawn]) - roc_auc_score(bad[drawn], other[drawn]))
-    low, high = np.quantile(leads, [0.025, 0.975])
-    return f"{roc_auc_score(bad, ours) - roc_auc_score(bad, other):+.3f} (95 %: {low:+.3f} to {high:+.3f})"
+            rows.append(drawn)
+    above = [roc_auc_score(bad[row], ours[row]) - roc_auc_score(bad[row], other[row]) for row in rows]
+    return Lead(float(roc_auc_score(bad, ours) - roc_auc_score(bad, other)), np.array(above))
+
+
+def mean_lead(leads: Sequence[Lead]) -> Lead:
+    return Lead(float(np.mean([one.value for one in leads])), np.mean([one.draws for one in leads], axis=0))
 
 
 def judged_regions(told: Sequence[Sequence[Bool]], wrong: Sequence[Bool]) -> tuple[float, float]:
@@ -170,8 +185,8 @@ def peers(bench: BenchSet, python: str) -> dict[str, npt.NDArray[np.generic]] | 
 
 def results(
     bench: BenchSet, without: frozenset[str], critics: bool, python: str | None
-) -> tuple[dict[str, Result], list[str]]:
-    """Of each score its Result, and lines to print besides."""
+) -> tuple[dict[str, Result], list[str], Lead]:
+    """Of each score its Result, lines to print besides, and the lead of our AUROC over softmin's."""
     kinds, wrong = [one.kind for one in bench.samples], wrong_pixels(bench)
     scores, learning, scoring = ours(bench, without, critics)
     shapes = [one.given.shape for one in bench.stream()]
@@ -182,7 +197,8 @@ def results(
     lines += reliabilities(scores, np.array(kinds) != "clean", wrong)
     odd = np.isin(kinds, CONTAMINATION)
     whole, softmin = (np.array(one)[~odd] for one in ([s.score for s in scores], [s.parts["softmin"] for s in scores]))
-    lines.append(f"AUROC above softmin's: {lead(whole, softmin, np.array(kinds)[~odd] != 'clean')}")
+    above = lead(whole, softmin, np.array(kinds)[~odd] != "clean")
+    lines.append(f"AUROC above softmin's: {above}")
     if odd.any():
         lines.append(
             f"contamination, part 'foreign': AUROC {roc_auc_score(odd, [s.parts['foreign'] for s in scores]):.3f}"
@@ -200,7 +216,7 @@ def results(
         apart = np.abs([one.parts["softmin"] for one in scores] - (1 - peer["softmin"].astype(float))).max()
         lines.append(f"the part 'softmin' and cleanlab's lie at most {apart:.0e} apart")
         lines[1] += f", cleanlab {pixel_precision(list(-peer['pixels'].astype(float)), bench):.3f}"
-    return out, lines
+    return out, lines, above
 
 
 def table(name: str, found: dict[str, Result], lines: Sequence[str]) -> str:
@@ -246,17 +262,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error("give --bench FILE.npz, or --images, --masks and --predictions")
     without = frozenset(filter(None, args.without.split(",")))
     python = args.peer_python or (sys.executable if importlib.util.find_spec("cleanlab") else None)
+    leads = []
     for bench in sets:
         kinds = {one.kind for one in bench.samples if one.truth is not None}
         if "clean" not in kinds or len(kinds) < 2:
             print(ranking(bench, without, not args.without_critic))
             continue
-        found, lines = results(bench, without, not args.without_critic, python)
+        found, lines, above = results(bench, without, not args.without_critic, python)
+        leads.append(above)
         print(
             json.dumps({name: asdict(one) for name, one in found.items()})
             if args.json
             else table(bench.name, found, lines)
         )
+    if len(leads) > 1 and not args.json:
+        print(f"AUROC above softmin's, mean of {len(leads)} sets: {mean_lead(leads)}")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.label_errors import image_result, judged_regions, lead, main
+from benchmarks.label_errors import image_result, judged_regions, lead, main, mean_lead
 from benchmarks.label_sets import read_bench
 from benchmarks.reliability import reliability, sentence
 from tests.domain.detector.sets import make
@@ -87,9 +87,9 @@ def test_what_was_told_is_held_against_what_was_wrong() -> None:
 
 def test_a_lead_is_told_with_its_chance() -> None:
     bad = np.arange(40) < 10
-    sure, blind = bad.astype(float), np.zeros(40)
-    assert lead(sure, blind, bad, 50) == "+0.500 (95 %: +0.500 to +0.500)"
-    assert lead(blind, blind, bad, 50) == "+0.000 (95 %: +0.000 to +0.000)"
-    noise = np.random.default_rng(1).random(40)
-    low, high = (float(part) for part in lead(noise, noise[::-1], bad, 200).split(": ")[1].rstrip(")").split(" to "))
+    sure, blind, noise = bad.astype(float), np.zeros(40), np.random.default_rng(1).random(40)
+    clear, none = lead(sure, blind, bad, 50), lead(blind, blind, bad, 50)
+    assert str(clear) == "+0.500 (95 %: +0.500 to +0.500)"
+    assert str(mean_lead([clear, none])) == "+0.250 (95 %: +0.250 to +0.250)"
+    low, high = np.quantile(lead(noise, noise[::-1], bad, 200).draws, [0.025, 0.975])
     assert low < 0 < high
