@@ -195,6 +195,7 @@ function state(now) {
   }
   if (run.state === "queued") $("#told").textContent = "Waits for its turn.";
   else if (run.message === "freezing") $("#told").textContent = `Freezing the set: ${plural(run.done, "sample")}.`;
+  else if (run.message === "trying this machine") $("#told").textContent = "Finding out how this machine computes fastest.";
   else if (/: labelling$/.test(run.message)) $("#told").textContent = "Asking the model about samples without a mask.";
 }
 

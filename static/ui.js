@@ -58,6 +58,7 @@ export function localTimes(root = document) {
 // A note that goes by itself; with an action, or when bad, it stays longer. Hovering or focusing holds it.
 export function toast(text, { action, run, bad = false } = {}) {
   const box = $(".toasts");
+  for (const one of [...box.children]) if ($("span", one).textContent === text) one.remove(); // said once is enough
   while (box.children.length > 2) box.firstElementChild.remove();
   const node = el("div", { class: bad ? "toast bad" : "toast" }, el("span", {}, text));
   if (bad) node.setAttribute("role", "alert");

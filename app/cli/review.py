@@ -69,6 +69,8 @@ def flags_(
     for flag, sample in found:
         group = f" group {flag.group_id}" if flag.group_id else ""
         console.say(f"{flag.score:.3f} {flag.check:16} {sample.key}{group}: {flag.reason}")
+    if not found:
+        console.say(f"No flag is open; remask check {dataset} looks for what is suspect.")
 
 
 def status(

@@ -7,18 +7,21 @@ same arguments where it was interrupted: it goes on from what it finds in its fo
 import fcntl
 import json
 import os
+import queue
 import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from app.domain.errors import Conflict
 
 EVENTS = "events.jsonl"
+SILENCE = {"event": "silence"}
 Hear = Callable[[Mapping[str, Any]], None]
 
 
@@ -32,7 +35,8 @@ def see_done(
     """Run ``python -m`` ``arguments`` to its end, alone in ``folder``; ``hear`` gets every line that it says.
 
     ``processes``: of several, started by ``torchrun``, each takes a device and a share of every batch. ``stamp`` goes
-    with every line that is kept. Stops the child where ``hear`` raises. Raises TrainingFailed with its sentence.
+    with every line that is kept. Stops the child where ``hear`` raises; so that it can, it gets SILENCE after each
+    second without a line. Raises TrainingFailed with the child's sentence.
     """
     folder.mkdir(parents=True, exist_ok=True)
     several = ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m"] if processes > 1 else []
@@ -67,7 +71,10 @@ def _follow(arguments: Sequence[str], folder: Path, lock: int, hear: Hear, stamp
         assert child.stdout is not None  # noqa: S101  (a pipe was asked for)
         sentence = "The trainer ended without a word; the log has more."
         try:
-            for line in child.stdout:
+            for line in _lines(child.stdout):
+                if line is None:
+                    hear(SILENCE)
+                    continue
                 event = _event(line)
                 if event is None:
                     continue
@@ -81,6 +88,28 @@ def _follow(arguments: Sequence[str], folder: Path, lock: int, hear: Hear, stamp
             raise
     if child.returncode:
         raise TrainingFailed(sentence)
+
+
+def _lines(said: IO[bytes]) -> Iterator[bytes | None]:
+    """What the child says, line by line, and None after each second without one."""
+    heard: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+
+    def listen() -> None:
+        with suppress(ValueError):  # closed, since nobody wants to hear the rest
+            for line in said:
+                heard.put(line)
+        heard.put(None)
+
+    threading.Thread(target=listen, daemon=True).start()
+    while True:
+        try:
+            line = heard.get(timeout=1.0)
+        except queue.Empty:
+            yield None
+            continue
+        if line is None:
+            return
+        yield line
 
 
 def _event(line: bytes) -> dict[str, Any] | None:

@@ -214,9 +214,13 @@ def _judge(
     arguments = ["ml.judge", str(path_of(home, reference)), "--models", str(models)]
     arguments += ["--out", str(folder / reference.arm), "--device", config["device"]]
 
-    def hear(event: Mapping[str, Any]) -> None:
-        if event["event"] == "judged":
-            progress(event["done"], event["models"], "")
+    told = 0, 0
 
-    progress(0, 0, "")
+    def hear(event: Mapping[str, Any]) -> None:
+        nonlocal told
+        if event["event"] == "judged":
+            told = event["done"], event["models"]
+        progress(*told, "")
+
+    progress(*told, "")
     child.see_done([*arguments, "--threads", str(config["threads"])], folder, hear)

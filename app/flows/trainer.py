@@ -42,18 +42,20 @@ def train(
 
 
 def _telling(progress: Progress) -> Hear:
-    """Tells how far the trainer is from what it says."""
+    """Tells how far the trainer is from what it says, and again while it says nothing."""
     epochs = 0
+    told = 0, 0, "trying this machine"
 
     def hear(event: Mapping[str, Any]) -> None:
-        nonlocal epochs
+        nonlocal epochs, told
         match event["event"]:
             case "start":
                 epochs = event["config"]["epochs"]
-                progress(event["epoch"], epochs, "training")
+                told = event["epoch"], epochs, "training"
             case "rate":
-                progress(event["epoch"], epochs, f"training, {event['images_per_second']:.0f} images/s")
+                told = event["epoch"], epochs, f"training, {event['images_per_second']:.0f} images/s"
             case "epoch":
-                progress(event["epoch"] + 1, epochs, "training")
+                told = event["epoch"] + 1, epochs, "training"
+        progress(*told)
 
     return hear

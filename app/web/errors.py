@@ -88,4 +88,6 @@ def _field(where: tuple[int | str, ...]) -> str:
 
 
 def _plain(message: str) -> str:
+    if message == "Extra inputs are not permitted":
+        return "there is no such field"
     return message.removeprefix("Value error, ").rstrip(".")

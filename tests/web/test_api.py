@@ -185,7 +185,7 @@ def test_groups(reader: TestClient) -> None:
     [group] = reader.get(f"{MARS}/groups").json()
     assert (group["size"], group["open"], len(group["samples"])) == (4, 4, 4)
     assert reader.get(f"{A}/groups/{group['id']}").json() == group
-    assert reader.get(f"{MARS}/groups?check=other").json() == []
+    assert reader.get(f"{MARS}/groups?check=bad_image").json() == []
     assert reader.get(f"{A}/groups/99").status_code == 404
 
 

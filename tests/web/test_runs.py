@@ -123,6 +123,7 @@ def test_a_run_is_asked_for_and_listed(client: TestClient, folder: Path) -> None
         ({"config": {"clip": 10**400}}, "too large"),
         ({"config": {"augment": ["hflop"]}}, "did you mean 'hflip'"),
         ({"config": []}, "config"),
+        ({"epochs": 3}, "epochs: there is no such field"),
         ({"name": "a\nb"}, "name"),
         ({"rounds": 11}, "0 to 10 rounds"),
         ({"rounds": 1, "precision": 1.0}, "0.5 to 0.999"),

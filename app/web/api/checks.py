@@ -1,18 +1,18 @@
 """Checks and the demo set: asking for work."""
 
 from fastapi import APIRouter, status
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from app.domain.checks import registry
 from app.flows import demo
 from app.store import datasets, jobs
-from app.web.api.models import Started
+from app.web.api.models import Asked, Started
 from app.web.deps import DatasetName, Db, Reviewer
 
 router = APIRouter(tags=["checks"])
 
 
-class ChecksIn(BaseModel):
+class ChecksIn(Asked):
     only: list[str] = Field([], max_length=100, description="Names of checks; none: all.", examples=[["shared_mask"]])
 
 

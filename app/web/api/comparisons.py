@@ -10,7 +10,7 @@ from app.store import comparisons as rows
 from app.store.tables import Comparison
 from app.web import comparison_shapes
 from app.web.api.jobs import JobOut, job_out
-from app.web.api.models import Started
+from app.web.api.models import Asked, Started
 from app.web.api.run_models import RunShort
 from app.web.deps import DatasetName, Db, Id, Owner, Read, Reviewer
 
@@ -18,7 +18,7 @@ router = APIRouter(tags=["comparisons"])
 _SIDE = "An arm, or snapshot:ID."
 
 
-class ComparisonIn(BaseModel):
+class ComparisonIn(Asked):
     before: str = Field("imported", max_length=40, description=_SIDE, examples=["imported"])
     after: str = Field("curated", max_length=40, description=_SIDE, examples=["curated"])
     seeds: int = Field(3, ge=1, le=compare.MOST_SEEDS, description="Trainings of each side.")

@@ -3,16 +3,17 @@
 from typing import Any
 
 from fastapi import APIRouter, status
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from app.flows import crossval
+from app.web.api.models import Asked
 from app.web.api.run_models import RunStarted
 from app.web.deps import DatasetName, Db, Reviewer
 
 router = APIRouter(tags=["imprecise masks"])
 
 
-class CrossvalIn(BaseModel):
+class CrossvalIn(Asked):
     folds: int = Field(crossval.FOLDS, ge=crossval.FEWEST, le=crossval.MOST, description="Models to train.")
     config: dict[str, Any] = Field({}, description="Keys as in training-options; the rest suit the set.")
 

@@ -11,7 +11,7 @@ from app.flows.review import Selection
 from app.store import cvat, receipts
 from app.web import cvat_shapes
 from app.web.api.decisions import FilterIn, RowId
-from app.web.api.models import Key, Refused, Started
+from app.web.api.models import Asked, Key, Refused, Started
 from app.web.deps import MAX_ID, Config, DatasetName, Db, Id, Owner, Read, Reviewer
 
 router = APIRouter(tags=["cvat"])
@@ -84,7 +84,7 @@ class CvatBatchList(BaseModel):
     batches: list[CvatBatchOut]
 
 
-class PushIn(BaseModel):
+class PushIn(Asked):
     """What goes to CVAT, and how. Samples are given by id, by key, as a group, by the check that flags them, or as all
     that match a filter."""
 
@@ -119,7 +119,7 @@ class Pushing(BaseModel):
     refused: list[Refused]
 
 
-class PullIn(BaseModel):
+class PullIn(Asked):
     finished_only: bool = Field(False, description="Only frames of completed jobs.")
     samples: list[RowId] | None = Field(None, max_length=MOST, description="Only these.")
     confirm: bool = Field(False, description="Unchanged masks count as confirmed in unfinished jobs, too.")
@@ -154,7 +154,7 @@ class Questions(BaseModel):
     questions: list[Question]
 
 
-class AnswerIn(BaseModel):
+class AnswerIn(Asked):
     """What a label is."""
 
     answer: Literal["map", "create", "ignore"]

@@ -15,7 +15,7 @@ from app.store.db import Database
 from app.web import cvat_shapes
 from app.web.api.decisions import outcome, version_of
 from app.web.api.masks import DifferenceOut, IfMatch
-from app.web.api.models import Outcome
+from app.web.api.models import Asked, Outcome
 from app.web.api.samples import RevisionOut
 from app.web.api.status import csv_line
 from app.web.deps import Db, Id, OneSample, Read, Reviewer
@@ -114,7 +114,7 @@ class Versions(BaseModel):
     pixels: int
 
 
-class ResolveIn(BaseModel):
+class ResolveIn(Asked):
     """Which side counts: of all regions, but for those that `take` says otherwise of."""
 
     rest: conflict.Side = Field(description="ours or theirs.")

@@ -12,7 +12,7 @@ from app.flows import classes as classes_flow
 from app.flows.filters import BadFilter
 from app.store import browse, datasets
 from app.web import shapes
-from app.web.api.models import ClassOut
+from app.web.api.models import Asked, ClassOut
 from app.web.deps import DatasetName, Db, Owner, Read, Reviewer
 from app.web.filters import Filters
 
@@ -43,7 +43,7 @@ class DatasetOut(BaseModel):
     guessed: bool = Field(description="Nobody has confirmed the classes' roles yet.")
 
 
-class ClassIn(BaseModel):
+class ClassIn(Asked):
     """A class as it shall be."""
 
     id: int = Field(ge=0, le=65535)
@@ -52,7 +52,7 @@ class ClassIn(BaseModel):
     colour: str = Field(pattern="^#[0-9a-fA-F]{6}$", examples=["#e69f00"])
 
 
-class ClassesIn(BaseModel):
+class ClassesIn(Asked):
     classes: list[ClassIn] = Field(min_length=1, max_length=65536)
 
 

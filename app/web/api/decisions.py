@@ -4,7 +4,7 @@ import re
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from app.domain.errors import Invalid
 from app.domain.status import Status
@@ -17,7 +17,7 @@ from app.store.decisions import Wish
 from app.store.tables import Dataset
 from app.web import errors, shapes
 from app.web.api import samples as samples_api
-from app.web.api.models import Key, Outcome, Refused, Standing
+from app.web.api.models import Asked, Key, Outcome, Refused, Standing
 from app.web.deps import MAX_ID, DatasetName, Db, Id, Reviewer
 from app.web.filters import read_filter
 
@@ -30,7 +30,7 @@ class BadPrecondition(Invalid):
     """An If-Match that isn't a sample's ETag."""
 
 
-class DecisionIn(BaseModel):
+class DecisionIn(Asked):
     """What is decided of one sample."""
 
     verb: Literal["keep", "exclude", "include", "restore", "reject"]
@@ -44,10 +44,8 @@ class DecisionIn(BaseModel):
         return self
 
 
-class FilterIn(BaseModel):
+class FilterIn(Asked):
     """The filter of the grid's URL, by the same names."""
-
-    model_config = ConfigDict(extra="forbid")
 
     status: list[str] | str | None = None
     check: str | None = None
@@ -69,7 +67,7 @@ class FilterIn(BaseModel):
         return read_filter(status=status, flagged=flagged, **{name: str(value) for name, value in said.items()})
 
 
-class DecisionsIn(BaseModel):
+class DecisionsIn(Asked):
     """What is decided of many samples: given by id, by key, as a group, or as all that match a filter."""
 
     verb: Literal["keep", "exclude", "include"]

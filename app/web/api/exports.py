@@ -4,18 +4,18 @@ from typing import Literal
 
 from fastapi import APIRouter, status
 from fastapi.responses import FileResponse
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from app.domain.errors import Conflict, NotFound
 from app.store import datasets, jobs
-from app.web.api.models import Started
+from app.web.api.models import Asked, Started
 from app.web.deps import Config, DatasetName, Db, Id, Read, Reviewer
 from app.web.media import attachment
 
 router = APIRouter(tags=["exports"])
 
 
-class ExportIn(BaseModel):
+class ExportIn(Asked):
     format: Literal["npz", "folder", "coco", "voc", "cvat-datumaro", "cvat-images", "cvat-coco", "cvat-masks"]
     only: Literal["curated", "all"] = Field("curated", description="curated leaves excluded samples out.")
     pictures: bool = Field(True, description="Of the cvat formats: whether pictures go along.")

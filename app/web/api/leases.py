@@ -6,13 +6,14 @@ from fastapi import APIRouter, status
 from pydantic import BaseModel, Field
 
 from app.flows import queue
+from app.web.api.models import Asked
 from app.web.deps import MAX_ID, DatasetName, Db, Id, Reviewer
 
 router = APIRouter(tags=["leases"])
 RowId = Annotated[int, Field(ge=1, le=MAX_ID)]
 
 
-class NextIn(BaseModel):
+class NextIn(Asked):
     """Where a walk goes on."""
 
     samples: list[RowId] = Field(max_length=200, description="The next ids of the walk, in its order.")

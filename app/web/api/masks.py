@@ -16,7 +16,7 @@ from app.web import errors, shapes
 from app.web.api import samples as samples_api
 from app.web.api.decisions import RowId, version_of
 from app.web.api.drafts import Base
-from app.web.api.models import Standing
+from app.web.api.models import Asked, Standing
 from app.web.bodies import BODY, MaskBody
 from app.web.deps import MAX_ID, Db, Id, Read, Reviewer
 
@@ -56,7 +56,7 @@ class Differences(BaseModel):
     pixels: int = Field(description="Pixels that differ in all.")
 
 
-class MergeIn(BaseModel):
+class MergeIn(Asked):
     """Which region is taken from which of two revisions."""
 
     mine: RowId

@@ -27,6 +27,12 @@ def _storable(text: str) -> str:
 Key = Annotated[str, AfterValidator(_storable)]
 
 
+class Asked(BaseModel):
+    """What a request holds. A field that isn't known is refused: passed over, it would be taken for heeded."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
 class Problem(BaseModel):
     """An error (RFC 9457)."""
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from app.domain.detector.region import Reason
 from app.domain.errors import NotFound
@@ -15,7 +15,7 @@ from app.store.db import Database
 from app.store.tables import Dataset
 from app.web import region_shapes
 from app.web.api.decisions import RowId, left_alone, outcome, version_of
-from app.web.api.models import Outcome
+from app.web.api.models import Asked, Outcome
 from app.web.deps import AfterId, Config, DatasetName, Db, Id, Limit, OneSample, Owner, Read, Reviewer
 
 router = APIRouter(tags=["imprecise masks"])
@@ -81,16 +81,14 @@ class RegionPage(BaseModel):
     total: int = Field(description="Open regions that match.")
 
 
-class OfSampleIn(BaseModel):
+class OfSampleIn(Asked):
     """Regions of one sample."""
 
     regions: list[RowId] = Field(min_length=1, max_length=10_000)
 
 
-class RegionFilter(BaseModel):
+class RegionFilter(Asked):
     """As in the URL of the list, by the same names."""
-
-    model_config = ConfigDict(extra="forbid")
 
     reason: Reason | None = None
     from_: int | None = Field(None, alias="from", ge=0, le=65535)
@@ -102,7 +100,7 @@ class RegionFilter(BaseModel):
         return region_browse.Filter(self.reason and self.reason.value, self.from_, self.to, self.min, self.max)
 
 
-class ManyIn(BaseModel):
+class ManyIn(Asked):
     """Regions of many samples: by id, or all that match a filter, at most 500 of them, the likeliest."""
 
     regions: list[RowId] | None = Field(None, max_length=10_000)

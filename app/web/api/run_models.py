@@ -5,10 +5,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from app.flows.rounds import PRECISION
-from app.web.api.models import SampleRow, Started
+from app.web.api.models import Asked, SampleRow, Started
 
 
-class RunIn(BaseModel):
+class RunIn(Asked):
     preset: str = Field("baseline", max_length=40, description="Keys that are set first.", examples=["no_background"])
     arm: str = Field("curated", max_length=40, description="Which samples with which masks.", examples=["curated"])
     name: str = Field("", max_length=120, description="None: the preset's.", pattern=r"^[^\x00-\x1f\x7f]*$")

@@ -10,13 +10,13 @@ from app.flows import accept, suggest
 from app.store import suggestions
 from app.web import suggestion_shapes
 from app.web.api.decisions import RowId, outcome
-from app.web.api.models import Key, Outcome, Started
+from app.web.api.models import Asked, Key, Outcome, Started
 from app.web.deps import DatasetName, Db, Owner, Read, Reviewer
 
 router = APIRouter(tags=["suggestions"])
 
 
-class SuggestIn(BaseModel):
+class SuggestIn(Asked):
     run: RowId | None = Field(None, description="Whose models; by default the newest cross-validation's.")
     method: str = Field("ensemble", max_length=40, description="softmax, ensemble or pseudoseg.")
     precision: float = Field(0.97, description="Share of the proposed pixels that should be right.")
@@ -54,7 +54,7 @@ class Suggestings(BaseModel):
     waiting: int = Field(description="Suggestions that wait for a decision.")
 
 
-class AcceptIn(BaseModel):
+class AcceptIn(Asked):
     """A rule: every suggested pixel of a class that is sure enough."""
 
     class_: str = Field(alias="class", max_length=200, description="Name of the class.")
