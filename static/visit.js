@@ -22,9 +22,10 @@ export function remember(entry) {
 }
 
 export async function decideOne(dataset, sample, version, wish) {
-  const path = wish.regions ? `regions/${wish.verb}` : "decisions";
-  const result = await post(`/samples/${sample}/${path}`, wish, version === undefined ? {} : { "If-Match": `"v${version}"` });
-  remember({ batch: result.batch, verb: wish.verb, dataset, sample });
+  const { verb, regions } = wish;
+  const [path, body] = regions ? [`regions/${verb}`, { regions }] : ["decisions", wish];
+  const result = await post(`/samples/${sample}/${path}`, body, version === undefined ? {} : { "If-Match": `"v${version}"` });
+  remember({ batch: result.batch, verb, dataset, sample });
   return result;
 }
 
