@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from app.domain.errors import Conflict
+from app.flows.progress import Progress
 
 EVENTS = "events.jsonl"
 SILENCE = {"event": "silence"}
@@ -42,6 +43,19 @@ def see_done(
     several = ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m"] if processes > 1 else []
     with _alone(folder) as lock:
         _follow([*several, *arguments], folder, lock, hear, stamp or {})
+
+
+def counting(progress: Progress, event: str, done: str, total: str, message: str) -> Hear:
+    """Tells ``progress`` by two fields of each ``event`` of that name, and again with anything else, silence too."""
+    told = 0, 0
+
+    def hear(said: Mapping[str, Any]) -> None:
+        nonlocal told
+        if said["event"] == event:
+            told = said[done], said[total]
+        progress(*told, message)
+
+    return hear
 
 
 def folder_of(home: Path, run_id: int) -> Path:

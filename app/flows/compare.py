@@ -214,13 +214,6 @@ def _judge(
     arguments = ["ml.judge", str(path_of(home, reference)), "--models", str(models)]
     arguments += ["--out", str(folder / reference.arm), "--device", config["device"]]
 
-    told = 0, 0
-
-    def hear(event: Mapping[str, Any]) -> None:
-        nonlocal told
-        if event["event"] == "judged":
-            told = event["done"], event["models"]
-        progress(*told, "")
-
-    progress(*told, "")
+    progress(0, 0, "")
+    hear = child.counting(progress, "judged", "done", "models", "")
     child.see_done([*arguments, "--threads", str(config["threads"])], folder, hear)

@@ -27,14 +27,7 @@ def taught(folder: Path, lessons: Lessons, config: Mapping[str, Any], progress: 
         arguments = ["ml.critic", str(asked), "--out", str(learned)]
         arguments += ["--device", str(config["device"]), "--threads", str(config["threads"])]
 
-        told = 0, 0
-
-        def hear(event: Mapping[str, Any]) -> None:
-            nonlocal told
-            if event["event"] == "critic":
-                told = event["step"], event["steps"]
-            progress(*told, "practising on spoilt masks")
-
+        hear = child.counting(progress, "critic", "step", "steps", "practising on spoilt masks")
         child.see_done(arguments, folder, hear)
     asked.unlink()
     one, other = files.read_critics(learned)[1]

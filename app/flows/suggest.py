@@ -217,13 +217,5 @@ def _predict(
     plan.write_text(json.dumps({"models": [str(one) for one in models.paths], "passes": passes}))
     arguments = ["ml.suggest", str(snapshot), str(plan), "--threads", str(run.config.get("threads", 0))]
 
-    told = 0, 0
-
-    def hear(event: Mapping[str, Any]) -> None:
-        nonlocal told
-        if event["event"] == "predicted":
-            told = event["done"], event["total"]
-        progress(*told, "predicting")
-
-    child.see_done(arguments, folder, hear)
+    child.see_done(arguments, folder, child.counting(progress, "predicted", "done", "total", "predicting"))
     return {one: files.read(out) for one, out in outs.items()}
