@@ -12,7 +12,6 @@ import argparse
 import hashlib
 import json
 import signal
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -32,7 +31,7 @@ from ml.errors import Broken, Refused
 from ml.evaluate import Judge
 from ml.infer import autocast, in_layout
 from ml.losses import Loss, class_weights, insist_on_number
-from ml.machine import enter, fastest, in_config, leave, out_of_memory
+from ml.machine import end, enter, fastest, in_config, leave, out_of_memory
 from ml.models import Trained, build, gigaflops, parameters, write_atomically
 from ml.report import Emit, Pace, exit_status, silent, to_stdout, write_json
 from ml.snapshot import Snapshot, read
@@ -297,4 +296,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end(main())
