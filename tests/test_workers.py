@@ -4,10 +4,8 @@ import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from subprocess import Popen
 
 import pytest
-from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from app.domain.actor import person
@@ -53,25 +51,6 @@ def whole(db: Database, count: int) -> bool:
     return len(keys) == len(set(keys)) == count
 
 
-ACTIVE = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'active'"
-
-
-def stop_between_messages(db: Database, process: Popen[bytes]) -> None:
-    """Stop a worker, but not with half of a message sent: PostgreSQL takes that for work, not for silence, and keeps
-    the writer's lock until somebody ends the connection (docs/operations.md)."""
-
-    def active(where: str) -> bool:
-        with db.read() as session:
-            return bool(session.scalar(text(f"{ACTIVE} AND pid <> pg_backend_pid() AND {where}")))
-
-    while True:
-        process.send_signal(signal.SIGSTOP)
-        until(lambda: not active("wait_event IS DISTINCT FROM 'ClientRead'"))
-        if not active("wait_event = 'ClientRead'"):
-            return
-        process.send_signal(signal.SIGCONT)
-
-
 def test_a_job_of_a_killed_worker_is_finished_by_another(db: Database, settings: Settings, tmp_path: Path) -> None:
     job = request_import(db, tmp_path, 2000)
     with worker(settings, "one") as one, worker(settings, "two") as two:
@@ -89,7 +68,7 @@ def test_a_worker_that_slept_writes_nothing_over_the_new_owner(
     job = request_import(db, tmp_path, 2000)
     with worker(settings, "sleeper") as sleeper:
         until(lambda: imported(db) >= 100)
-        stop_between_messages(db, sleeper)
+        sleeper.send_signal(signal.SIGSTOP)
         with worker(settings, "other"):
             until(lambda: owner(db, job) == "other")
             sleeper.send_signal(signal.SIGCONT)

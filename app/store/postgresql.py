@@ -11,14 +11,25 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.dialects.postgresql.base import PGDDLCompiler, PGTypeCompiler
 from sqlalchemy.dialects.postgresql.psycopg import PGCompiler_psycopg
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.schema import Column
 from sqlalchemy.types import Integer, String, TypeEngine
+
+from app.store.faults import is_locked
 
 # The advisory lock of the one writer; such locks are a database's own, so the number only has to stay the same.
 _WRITER = 7_363_572_771
 # A writer that says nothing for so long is ended: a process that was stopped or cut off would hold the lock else.
 _SILENCE = "30s"
 _LOCK_PATIENCE = "30s"
+# The server's own clock of silence stands still once a statement has begun to arrive: who was stopped with half of one
+# sent is ended by the next in line, after it waited in vain.
+_END_STALLED = b"""
+SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_stat_activity USING (pid)
+WHERE locktype = 'advisory' AND granted AND (classid::bigint << 32 | objid::bigint) = %s
+AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+AND wait_event = 'ClientRead' AND state_change < now() - %s::interval
+"""
 # A page reads a few hundred rows by an index. Its planner takes such reads for dear, as they were on turning disks, and
 # reads whole tables instead, with helpers and compiled code that take longer to start than the page may last.
 _PLANS = "-c random_page_cost=1.1 -c max_parallel_workers_per_gather=0 -c jit=off"
@@ -74,9 +85,24 @@ def make(url: URL, writes: str) -> Engine:
         wanted = connection.get_execution_options().get(writes)
         if wanted in ("one", "brief"):
             lazily = "" if wanted == "one" else ", set_config('synchronous_commit', 'off', true)"
-            connection.exec_driver_sql(
+            get_in_line = (
                 f"SELECT set_config('idle_in_transaction_session_timeout', '{_SILENCE}', true), "
                 f"pg_advisory_xact_lock({_WRITER}){lazily}"
             )
+            try:
+                connection.exec_driver_sql(get_in_line)
+            except OperationalError as error:
+                if not (is_locked(error) and _end_stalled(connection)):
+                    raise
+                connection.exec_driver_sql(get_in_line)
 
     return engine
+
+
+def _end_stalled(connection: Connection) -> bool:
+    """End the writer if nothing was heard of it for too long; whether that was so."""
+    driver: Any = connection.connection.driver_connection
+    driver.rollback()  # what failed
+    ended = driver.execute(_END_STALLED, [_WRITER, _SILENCE]).fetchall()
+    driver.rollback()
+    return any(done for (done,) in ended)
