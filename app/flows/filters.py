@@ -33,6 +33,7 @@ def made(texts: Mapping[str, str]) -> Filter:
         raise BadFilter(f"Status {sorted(unknown)[0]!r} is none of {', '.join(Status)}.")
     check = known_check(told["check"])
     _among(told["sort"], "sort", [*SORTS, *(one.name for one in CHECKS)])
+    _among(told["flagged"], "flagged", ["0", "1"])
     _among(told["split"], "split", [*SHARES, HELD_OUT, "none"])
     low, high = _share(told["min"], "min"), _share(told["max"], "max")
     if (low is not None or high is not None) and not check:
@@ -47,7 +48,7 @@ def made(texts: Mapping[str, str]) -> Filter:
         q=told["q"] or None,
         group=_whole(told["group"], "group"),
         key=told["key"] or None,
-        flagged={"": None, "0": False, "false": False}.get(told["flagged"], True),
+        flagged=told["flagged"] == "1" if told["flagged"] else None,
         sort=told["sort"] or "worst",
     )
 

@@ -66,7 +66,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     def on_validation(request: Request, error: RequestValidationError) -> Response:
-        wrong = [{"field": _field(one["loc"]), "message": _plain(one["msg"])} for one in error.errors()]
+        wrong = [{"field": _field(one), "message": _plain(one["msg"])} for one in error.errors()]
         first = wrong[0]
         detail = f"{first['field']}: {first['message']}." if first["field"] else f"{first['message']}."
         return problem(request, 422, "Invalid input", detail, errors=wrong)
@@ -83,11 +83,16 @@ def install(app: FastAPI) -> None:
         return problem(request, error.status_code, title, detail, dict(error.headers or {}))
 
 
-def _field(where: tuple[int | str, ...]) -> str:
-    return ".".join(str(step) for step in where if step not in ("query", "path", "body", "header"))
+def _field(wrong: dict[str, Any]) -> str:
+    """Where it is; of a body that isn't JSON, which has no fields, the place of the character."""
+    if wrong["type"] == "json_invalid":
+        return f"character {wrong['loc'][-1]}"
+    return ".".join(str(step) for step in wrong["loc"] if step not in ("query", "path", "body", "header"))
 
 
 def _plain(message: str) -> str:
     if message == "Extra inputs are not permitted":
         return "there is no such field"
+    if message == "JSON decode error":
+        return "the body isn't JSON"
     return message.removeprefix("Value error, ").rstrip(".")

@@ -111,11 +111,18 @@ def test_samples_are_filtered(reader: TestClient) -> None:
     assert keys(sort="newest", limit="1")[0].endswith("00002")
     assert len(keys(flagged="0")) == 11
     assert len(keys(flagged="1")) == 4
+    assert "none of 0, 1" in reader.get(f"{MARS}/samples?flagged=2").json()["detail"]
     assert len(keys(split="none")) == 15
     assert keys(split="train") == []
     group = str(first(reader)["group"])
     assert keys(group=group) == ["00000", "00001", "00002", "00003"]
     assert keys(group=group, check="shared_mask", sort="worst", min="0.88") == ["00000", "00001", "00002"]
+
+
+def test_a_body_that_is_no_json_is_told_with_the_place(client: TestClient) -> None:
+    answer = client.post(f"{MARS}/decisions", content=b'{"verb": keep}', headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == "character 9: the body isn't JSON."
 
 
 def test_histogram_counts_scores(reader: TestClient) -> None:
