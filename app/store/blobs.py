@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from sqlalchemy import case, func, insert, null, select, text, update
+from sqlalchemy import bindparam, case, func, insert, null, select, text, update
 from sqlalchemy.orm import Session
 
 from app.domain.errors import RemaskError
@@ -21,6 +21,11 @@ OBJECTS = "objects"  # the name under which a session's ``info`` holds the objec
 _CHUNK = 500
 _LARGE = 8 << 20  # bytes that SQLite is given and asked for in parts: as a value it would copy them twice more
 _PART = 1 << 20
+# Made once: each is asked for many times, and to make one takes as long as to run it.
+_ANY = select(Blob.data.label("data"), Blob.size).where(Blob.hash == bindparam("hash"))
+_BUT_LARGE = select(case((Blob.size <= _LARGE, Blob.data), else_=null()).label("data"), Blob.size).where(
+    Blob.hash == bindparam("hash")
+)
 
 
 class Damaged(Exception):
@@ -65,8 +70,7 @@ def put(session: Session, datas: Iterable[bytes]) -> list[str]:
 
 def get(session: Session, hash: str) -> bytes:
     """The bytes of ``hash``, verified. Raises Damaged; Elsewhere or objects.Unavailable for those in a store."""
-    data = case((Blob.size <= _LARGE, Blob.data), else_=null()) if _in_parts(session) else Blob.data
-    row = session.execute(select(data.label("data"), Blob.size).where(Blob.hash == hash)).first()
+    row = session.execute(_BUT_LARGE if _in_parts(session) else _ANY, {"hash": hash}).first()
     if row is None:
         raise Damaged(f"blob {hash} is missing")
     found: bytes | None = row.data

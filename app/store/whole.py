@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, aliased
@@ -55,6 +56,7 @@ def walk(session: Session, dataset_id: int, curated: bool) -> Iterator[Whole]:
         last = chunk[-1].sample.id
 
 
+@cache  # to make it takes several times as long as to run it for one sample
 def _query() -> Select[Sample, Raster, Revision | None, Raster | None]:
     mask = aliased(Raster)
     return (
