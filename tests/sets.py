@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.store import patches, rasters, windows
 from app.store.tables import Sample
 
 
@@ -31,3 +33,11 @@ def with_masks(source: Path, path: Path, changed: dict[int, int]) -> Path:
 def every_sample(session: Session, dataset_id: int) -> list[Sample]:
     """Every sample of a dataset, by id."""
     return list(session.scalars(select(Sample).where(Sample.dataset_id == dataset_id).order_by(Sample.id)))
+
+
+def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rasters over 100 pixels are large ones from here on, kept in tiles of 8 x 8."""
+    for module in (rasters, windows, patches):
+        monkeypatch.setattr(module, "TILE", 8)
+    for module in (rasters, windows):
+        monkeypatch.setattr(module, "TILED_FROM", 100)

@@ -19,11 +19,24 @@ class BadMask(Invalid):
 
 def pixel_hash(pixels: npt.NDArray[np.generic]) -> str:
     """Identity of decoded pixels: sha256 over dtype, shape and row-major little-endian values, in hex."""
-    little = pixels.dtype.newbyteorder("<")
-    digest = hashlib.sha256(f"{little.str}{pixels.shape}".encode())
+    whole = PixelHash(pixels.dtype, pixels.shape)
     for rows in strips(pixels.shape):
-        digest.update(np.ascontiguousarray(pixels[rows], dtype=little).reshape(-1).view(np.uint8).data)
-    return digest.hexdigest()
+        whole.add(pixels[rows])
+    return whole.hex()
+
+
+class PixelHash:
+    """``pixel_hash`` of pixels of this dtype and shape that come some rows at a time, from top to bottom."""
+
+    def __init__(self, dtype: npt.DTypeLike, shape: tuple[int, ...]) -> None:
+        self._little = np.dtype(dtype).newbyteorder("<")
+        self._digest = hashlib.sha256(f"{self._little.str}{shape}".encode())
+
+    def add(self, rows: npt.NDArray[np.generic]) -> None:
+        self._digest.update(np.ascontiguousarray(rows, dtype=self._little).reshape(-1).view(np.uint8).data)
+
+    def hex(self) -> str:
+        return self._digest.hexdigest()
 
 
 def as_mask(values: npt.NDArray[np.generic]) -> Mask:

@@ -1,7 +1,7 @@
 """Deciding suspected regions: take the model's word in one, or keep what is given there."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,28 +10,32 @@ from sqlalchemy.orm import Session
 from app.domain.actor import Actor
 from app.domain.detector.region import Reason
 from app.domain.errors import Conflict, Invalid, NotFound, RemaskError
-from app.domain.mask import Mask, as_mask
+from app.domain.mask import Mask
+from app.domain.picture import strips
 from app.flows import edit, predicted
 from app.flows.review import Outcome, each_of
 from app.store import (
     datasets,
     decisions,
+    patches,
     rasters,
     region_browse,
     region_decisions,
     regions,
     revisions,
     samples,
+    windows,
 )
 from app.store.db import Database
 from app.store.decisions import Wish
 from app.store.region_browse import Filter
 from app.store.revisions import Proposal
 from app.store.tables import Batch, Raster, Region, Sample
+from app.store.windows import Box
 
 MOST = 500  # regions that a filter takes at once, so that nobody waits long for the writer
 Chosen = Sequence[int] | Filter
-See = Callable[[int], Mask]  # of a run: what its model sees of the sample at hand
+See = Callable[[int, Box], Mask]  # a run, and where: what its model sees there of the sample at hand
 Versions = Mapping[int, int]  # sample -> the version that the reviewer saw
 
 
@@ -54,17 +58,17 @@ def accept(
         if any(one.reason == Reason.FOREIGN for one in rows):
             raise Conflict("the picture probably doesn't belong to the set; exclude it, or keep what is given")
         current = revisions.of_this(session, sample, sample.current_id or 0)
-        given = rasters.mask(session, session.get_one(Raster, current.mask_id))
-        see = cache(lambda run: predicted.seen(home, run, sample.key))
-        result = _with_suggestions(session, see, given, rows)
-        raster = edit.put(session, sample, result)
+        given = session.get_one(Raster, current.mask_id)
+        see = partial(_seen, home, sample.key)
+        raster = _with_suggestions(session, see, given, rows)
+        edit.check_ids(session, sample, raster)
         if raster.id == current.mask_id:
             raise Conflict("the model sees there what is given; keep it instead")
         version = datasets.by_id(session, sample.dataset_id).class_version
         run = max(one.run_id for one in rows)
         proposal = Proposal(sample, raster.id, version, "model", actor, parent=current.id, run=run)
         (revision,) = revisions.propose(session, [proposal])
-        ids = {one.id for one in rows} | _settled(session, see, sample, given, result)
+        ids = {one.id for one in rows} | _settled(session, see, sample, (given, raster), rows)
         decisions.apply(session, batch, sample, Wish("accept", revision=revision.id, regions=frozenset(ids)))
 
     with db.write() as session:
@@ -125,20 +129,63 @@ def _by_sample(session: Session, dataset_id: int, chosen: Chosen, unseen: bool) 
     return by_sample
 
 
-def _with_suggestions(session: Session, see: See, given: Mask, rows: Sequence[Region]) -> Mask:
+def _seen(home: Path, key: str, run: int, where: Box) -> Mask:
+    return predicted.seen_within(home, run, key, where, 1)
+
+
+def _with_suggestions(session: Session, see: See, given: Raster, rows: Sequence[Region]) -> Raster:
     """``given`` with the regions' pixels as the runs that found them see them."""
-    result = given
-    for one in rows:
-        result = as_mask(np.where(regions.pixels_of(session, one), see(one.run_id), result))
-    return result
+
+    def paint(where: Box, now: Mask) -> Mask:
+        for one in rows:
+            if _meet(_box(one), where):
+                inside = regions.pixels_within(session, one, where)
+                now = np.where(inside, see(one.run_id, where), now)
+        return now
+
+    left, top = min(one.x for one in rows), min(one.y for one in rows)
+    right, bottom = max(one.x + one.width for one in rows), max(one.y + one.height for one in rows)
+    return patches.changed(session, given, Box(left, top, right - left, bottom - top), paint)
 
 
-def _settled(session: Session, see: See, sample: Sample, given: Mask, result: Mask) -> set[int]:
-    """Other open regions that the change touches and that have nothing left to suggest."""
-    changed = given != result
-    settled = set()
-    for one in region_decisions.left(session, sample):
-        inside = regions.pixels_of(session, one)
-        if (changed & inside).any() and (see(one.run_id)[inside] == result[inside]).all():
-            settled.add(one.id)
-    return settled
+def _settled(
+    session: Session, see: See, sample: Sample, masks: tuple[Raster, Raster], rows: Sequence[Region]
+) -> set[int]:
+    """Other open regions that taking ``rows`` changes, from the first mask to the second, and that have nothing left to
+    suggest."""
+    taken = [_box(one) for one in rows]
+    before, after = (_reader(session, one) for one in masks)
+
+    def settled(one: Region) -> bool:
+        changed = False
+        for part in strips((one.height, one.width)):
+            where = Box(one.x, one.y + part.start, one.width, part.stop - part.start)
+            inside, now = regions.pixels_within(session, one, where), after(where)
+            if (see(one.run_id, where)[inside] != now[inside]).any():
+                return False
+            changed = changed or bool((before(where)[inside] != now[inside]).any())
+        return changed
+
+    others = (one for one in region_decisions.left(session, sample) if one not in rows)
+    return {one.id for one in others if any(_meet(_box(one), box) for box in taken) and settled(one)}
+
+
+def _reader(session: Session, mask: Raster) -> Callable[[Box], Mask]:
+    """What of a mask lies in a box: of a large one read each time."""
+    if windows.is_large(mask):
+        return lambda box: rasters.as_ids(windows.read(session, mask, box), mask)
+    whole = rasters.mask(session, mask)
+    return lambda box: whole[box.y : box.y + box.height, box.x : box.x + box.width]
+
+
+def _box(region: Region) -> Box:
+    return Box(region.x, region.y, region.width, region.height)
+
+
+def _meet(one: Box, other: Box) -> bool:
+    return (
+        one.x < other.x + other.width
+        and other.x < one.x + one.width
+        and one.y < other.y + other.height
+        and other.y < one.y + one.height
+    )

@@ -10,6 +10,7 @@ from app.domain.errors import Conflict
 from app.domain.mask import Mask, as_mask, pixel_hash
 from app.store.blobs import Damaged
 from app.store.tables import Draft, now
+from app.store.windows import Box
 
 NO_BASE = 0
 
@@ -24,13 +25,34 @@ def newest(session: Session, sample_id: int, reviewer: str) -> Draft | None:
     return session.scalar(query.order_by(Draft.at.desc(), Draft.id.desc()).limit(1))
 
 
-def save(session: Session, sample_id: int, reviewer: str, base: int | None, mask: Mask, counter: int) -> Draft:
-    """Put ``mask`` in the place of the draft that has the number before ``counter`` (0: there is none yet).
+class OtherPart(Conflict):
+    """There is a draft already, of another part of the picture."""
 
-    The same number with the same pixels again changes nothing. Raises SavedElsewhere for any other number.
+
+def part_of(draft: Draft) -> Box | None:
+    """The part of the picture that it is of; None where it is of all of it."""
+    return None if draft.x is None or draft.y is None else Box(draft.x, draft.y, draft.width, draft.height)
+
+
+def save(
+    session: Session,
+    sample_id: int,
+    reviewer: str,
+    base: int | None,
+    mask: Mask,
+    counter: int,
+    part: Box | None = None,
+) -> Draft:
+    """Put ``mask``, of all of the picture or of a part, in the place of the draft that has the number before
+    ``counter`` (0: there is none yet).
+
+    The same number with the same pixels again changes nothing. Raises OtherPart where the draft is of another part,
+    and SavedElsewhere for any other number.
     """
     hash = pixel_hash(mask)
     row = session.scalar(_mine(sample_id, reviewer, base))
+    if row is not None and part_of(row) != part:
+        raise OtherPart("You have a draft of another part of this picture; finish or discard it before you go on here.")
     if row is not None and (row.counter, row.pixel_hash) == (counter, hash):
         return row
     have = row.counter if row is not None else 0
@@ -42,6 +64,7 @@ def save(session: Session, sample_id: int, reviewer: str, base: int | None, mask
     if row is None:
         row = Draft(sample_id=sample_id, reviewer=reviewer, base_id=base or NO_BASE)
         session.add(row)
+    row.x, row.y = (None, None) if part is None else (part.x, part.y)
     row.height, row.width = mask.shape
     row.dtype, row.pixel_hash = mask.dtype.name, hash
     row.data = zlib.compress(mask.astype(mask.dtype.newbyteorder("<"), copy=False).tobytes(), 1)

@@ -115,6 +115,11 @@ def class_ids(session: Session, raster: Raster) -> set[int]:
     return set(session.scalars(select(ClassPixels.class_id).where(ClassPixels.raster_id == raster.id)))
 
 
+def known_mask(session: Session, hash: str) -> Raster | None:
+    """The mask of this identity, where there is one."""
+    return _known_masks(session, [hash]).get(hash)
+
+
 def _verified(array: Pixels, raster: Raster) -> Pixels:
     if pixel_hash(array) != raster.pixel_hash:
         raise blobs.Damaged(f"pixels of raster {raster.id} are damaged")

@@ -1,17 +1,19 @@
-"""A mask as the body of a request: the ids row by row, as mask.bin gives them out."""
+"""A mask, or a part of one, as the body of a request: the ids row by row, as mask.bin gives them out."""
 
 import zlib
 from typing import Annotated, Any
 
 import numpy as np
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
 from fastapi.concurrency import run_in_threadpool
 
 from app.domain.errors import Invalid, TooLarge
 from app.domain.mask import Mask, as_mask
+from app.flows import edit
 from app.store import samples
 from app.store.db import Database
 from app.store.tables import Raster
+from app.store.windows import Box
 from app.web.deps import Db, Id
 
 BODY: dict[str, Any] = {
@@ -25,12 +27,34 @@ BODY: dict[str, Any] = {
 _SLACK = 1024  # bytes that gzip may add to what can't be compressed
 
 
+_EDGE = 1 << 30
+_At = Annotated[int | None, Query(ge=0, le=_EDGE, description="Left or upper edge of the part, in pixels.")]
+_Side = Annotated[int | None, Query(ge=1, le=_EDGE, description="Side of the part that the body holds.")]
+
+
 class BadBody(Invalid):
     """Bytes that can't be the sample's mask."""
 
 
-async def _ids(request: Request, db: Db, sample: Id) -> Mask:
-    width, height = await run_in_threadpool(_size, db, sample)
+class HalfPart(Invalid):
+    """A part of which not all is told."""
+
+
+def _part(x: _At = None, y: _At = None, width: _Side = None, height: _Side = None) -> Box | None:
+    if x is None and y is None and width is None and height is None:
+        return None
+    if x is None or y is None or width is None or height is None:
+        raise HalfPart(
+            "Say where the part lies by x, y, width and height, or send all of the mask without any of them."
+        )
+    return Box(x, y, width, height)
+
+
+Part = Annotated[Box | None, Depends(_part)]
+
+
+async def _ids(request: Request, db: Db, sample: Id, part: Part) -> Mask:
+    width, height = await run_in_threadpool(_size, db, sample, part)
     most = 2 * width * height
     data = bytearray()
     async for chunk in request.stream():
@@ -44,9 +68,13 @@ async def _ids(request: Request, db: Db, sample: Id) -> Mask:
 MaskBody = Annotated[Mask, Depends(_ids)]
 
 
-def _size(db: Database, sample: int) -> tuple[int, int]:
+def _size(db: Database, sample: int, part: Box | None) -> tuple[int, int]:
+    """Raises NotFound, edit.UnfitMask for a part that doesn't lie in the picture."""
     with db.read() as session:
         image = session.get_one(Raster, samples.find(session, sample).image_id)
+        if part is not None:
+            edit.check_part(image, part)
+            return part.width, part.height
         return image.width, image.height
 
 

@@ -1,5 +1,6 @@
 """Drafts, the revision that they become, conflicts and merges: nothing is lost, and undo restores everything."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from app.domain.actor import person
 from app.domain.checks.base import Finding
+from app.domain.classes import ClassList, Role
 from app.domain.errors import NotFound
 from app.domain.mask import Mask
 from app.flows import edit, ingest, merge, review
@@ -17,9 +19,10 @@ from app.store import datasets, drafts, findings, rasters, revisions, samples
 from app.store.blobs import Damaged
 from app.store.db import Database
 from app.store.decisions import Wish
-from app.store.drafts import SavedElsewhere
+from app.store.drafts import OtherPart, SavedElsewhere
 from app.store.tables import Draft, Raster, Revision, Sample
-from tests.sets import every_sample
+from app.store.windows import Box
+from tests.sets import every_sample, small_tiles
 
 ADA, BOB = person("ada"), person("bob")
 
@@ -227,3 +230,92 @@ def test_a_merge_that_takes_nothing_is_refused(db: Database, ids: list[int]) -> 
     aside = edit.finish(db, ids[1], drawn(db, ids[1]), ADA, base, aside=True)
     with pytest.raises(NothingTaken, match="reject"):
         merge.merge(db, ids[1], aside.revision or 0, base or 0, {}, "theirs", ADA)
+
+
+PART = Box(5, 3, 9, 6)
+INSIDE = (slice(3, 9), slice(5, 14))
+
+
+@pytest.fixture(params=[False, True])
+def tiled(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param:
+        small_tiles(monkeypatch)
+
+
+@pytest.mark.usefixtures("tiled")
+def test_a_part_is_put_into_its_mask_and_all_else_stays(db: Database, ids: list[int]) -> None:
+    before = sample(db, ids[0])
+    wanted = mask_of(db, before.current_id).copy()
+    drawn_part = np.full((6, 9), 3, np.uint8)
+    wanted[INSIDE] = drawn_part
+    edit.save_draft(db, ids[0], drawn_part, ADA, before.current_id, 1, PART)
+    kept = draft(db, ids[0])
+    assert kept is not None
+    assert drafts.part_of(kept) == PART
+    np.testing.assert_array_equal(drafts.mask(kept), drawn_part)
+    result = edit.finish(db, ids[0], drawn_part, ADA, before.current_id, before.version, part=PART)
+    np.testing.assert_array_equal(mask_of(db, result.revision), wanted)
+    assert draft(db, ids[0]) is None
+    assert edit.finish(db, ids[0], drawn_part, ADA, result.revision, part=PART).revision is None
+    review.undo(db, result.batch or 0, ADA)
+    assert sample(db, ids[0]).current_id == before.current_id
+
+
+@pytest.mark.parametrize(("role", "empty"), [(Role.BACKGROUND, 2), (Role.VOID, 3), (None, 0)])
+def test_without_a_mask_what_is_not_drawn_is_background(
+    db: Database, ids: list[int], role: Role | None, empty: int
+) -> None:
+    with db.write() as session:
+        dataset = datasets.find(session, "mars")
+        roles = {2: Role.BACKGROUND, 3: Role.VOID} if role is Role.BACKGROUND else {3: role} if role else {}
+        listed = tuple(
+            replace(one, role=roles.get(one.id, Role.FOREGROUND)) for one in datasets.classes(session, dataset).classes
+        )
+        datasets.set_classes(session, dataset, ClassList(listed, guessed=False), ADA)
+    wanted = np.full((16, 24), empty, np.uint8)
+    wanted[INSIDE] = 1
+    result = edit.finish(db, ids[12], np.ones((6, 9), np.uint8), ADA, None, part=PART)
+    np.testing.assert_array_equal(mask_of(db, result.revision), wanted)
+
+
+def test_a_draft_of_another_part_is_not_written_over(db: Database, ids: list[int]) -> None:
+    base = sample(db, ids[0]).current_id
+    first = np.full((6, 9), 3, np.uint8)
+    edit.save_draft(db, ids[0], first, ADA, base, 1, PART)
+    for counter in (1, 2):
+        with pytest.raises(OtherPart, match="finish or discard it"):
+            edit.save_draft(db, ids[0], first, ADA, base, counter, Box(6, 3, 9, 6))
+        with pytest.raises(OtherPart):
+            edit.save_draft(db, ids[0], drawn(db, ids[0]), ADA, base, counter)
+    edit.save_draft(db, ids[0], first, ADA, None, 1, Box(6, 3, 9, 6))  # on another base it is another draft
+
+
+def test_a_part_that_does_not_fit_is_refused_in_a_sentence(db: Database, ids: list[int]) -> None:
+    base = sample(db, ids[0]).current_id
+    part = np.zeros((6, 9), np.uint8)
+    for box in (Box(16, 3, 9, 6), Box(5, 11, 9, 6), Box(1 << 30, 0, 9, 6)):
+        for save in (
+            lambda box=box: edit.save_draft(db, ids[0], part, ADA, base, 1, box),
+            lambda box=box: edit.finish(db, ids[0], part, ADA, base, part=box),
+        ):
+            with pytest.raises(UnfitMask, match="reaches out of its picture of 24 x 16"):
+                save()
+    with pytest.raises(UnfitMask, match="9 x 6, its part 8 x 6"):
+        edit.finish(db, ids[0], part, ADA, base, part=Box(5, 3, 8, 6))
+    with pytest.raises(UnfitMask, match="No class has the id 77"):
+        edit.finish(db, ids[0], part + 77, ADA, base, part=PART)
+
+
+def test_a_part_of_a_mask_that_moved_on_keeps_its_draft_and_waits_aside(db: Database, ids: list[int]) -> None:
+    base = sample(db, ids[0]).current_id
+    mine = mask_of(db, base).copy()
+    part = np.full((6, 9), 3, np.uint8)
+    mine[INSIDE] = part
+    edit.save_draft(db, ids[0], part, ADA, base, 1, PART)
+    edit.finish(db, ids[0], drawn(db, ids[0]), BOB, base)
+    with pytest.raises(Moved):
+        edit.finish(db, ids[0], part, ADA, base, part=PART)
+    assert draft(db, ids[0]) is not None
+    aside = edit.finish(db, ids[0], part, ADA, base, aside=True, part=PART)
+    assert states(db, ids[0])[aside.revision or 0] == "pending"
+    np.testing.assert_array_equal(mask_of(db, aside.revision), mine)

@@ -23,7 +23,7 @@ from app.store.db import Database
 from app.store.decisions import Wish
 from app.store.region_browse import Filter
 from app.store.tables import Flag, Raster, Region, Revision, Sample, Score
-from tests.sets import every_sample
+from tests.sets import every_sample, small_tiles
 from tests.suspected import Said, search
 
 ADA = person("ada")
@@ -129,6 +129,29 @@ def test_several_regions_make_one_revision(bench: Bench) -> None:
     np.testing.assert_array_equal(bench.mask(), np.where(either, SEEN, given))
     with bench.db.read() as session:
         assert len(revisions.of_sample(session, bench.ids[0])) == 2
+
+
+@pytest.fixture
+def tiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    small_tiles(monkeypatch)
+
+
+@pytest.mark.usefixtures("tiled")
+def test_regions_of_a_large_mask_are_taken_a_tile_at_a_time(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that lies in another, which takes its pixels along, is settled with it; one beside it stays."""
+    given = bench.mask()
+    seen = np.full((16, 24), SEEN, np.uint8)
+    seen[15] = 1
+    found = [block(6, 6, 13, 10, 0.95), block(7, 8, 6, 5, 0.5), block(0, 0, 5, 5, 0.4)]
+    search(bench.db, bench.home, "mars", {bench.ids[0]: Said(found, seen)}, range(5))
+    wide, within, beside = bench.told()
+    inside = bench.inside(wide.id)
+    with monkeypatch.context() as patched:
+        patched.setattr(rasters, "mask", lambda *_: pytest.fail("read whole"))
+        bench.accept(wide.id)
+    np.testing.assert_array_equal(bench.mask(), np.where(inside, seen, given))
+    states = {row.id: row.state for row in bench.told()}
+    assert states == {wide.id: "accepted", within.id: "accepted", beside.id: "open"}
 
 
 def test_the_other_regions_come_along_and_the_flag_stays_until_none_is_left(bench: Bench) -> None:

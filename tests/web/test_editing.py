@@ -97,6 +97,48 @@ def test_an_id_without_a_class_stays_a_draft(client: TestClient) -> None:
     np.testing.assert_array_equal(mask, given)
 
 
+PART = {"x": 10, "y": 3, "width": 5, "height": 6}
+
+
+def test_a_part_is_drafted_and_put_into_its_mask(client: TestClient) -> None:
+    base, given = current(client)
+    url, body = "/api/v1/samples/1/draft", bytes([2]) * 30
+    for _ in range(2):
+        assert client.put(url, params=PART | {"base": base, "counter": 1}, content=body, headers=RAW).status_code == 200
+    back = client.get(url)
+    assert back.content == body
+    told = [back.headers[f"x-{name}"] for name in ("draft-x", "draft-y", "mask-width", "mask-height")]
+    assert told == ["10", "3", "5", "6"]
+    elsewhere = PART | {"x": 11, "base": base, "counter": 2}
+    refused = client.put(url, params=elsewhere, content=body, headers=RAW)
+    assert (refused.status_code, "another part" in refused.json()["detail"]) == (409, True)
+    assert client.get(url).content == body
+
+    done = client.post("/api/v1/samples/1/masks", params=PART | {"base": base}, content=body, headers=RAW)
+    np.testing.assert_array_equal(ids(client, done.json()["revision"]), painted(given))
+    assert client.get(url).status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("part", "body", "status", "says"),
+    [
+        ({"x": 1}, bytes(30), 422, "by x, y, width and height"),
+        (PART | {"x": 20}, bytes(30), 422, "reaches out of its picture of 24 x 16"),
+        (PART | {"x": 1 << 30, "width": 1 << 30}, bytes(30), 422, "reaches out"),
+        (PART | {"width": 0}, b"", 422, ""),
+        (PART, bytes(SIZE), 422, "A mask of 5 x 6 has 30 bytes"),
+        (PART, bytes(5000), 413, "at most 60 bytes"),
+    ],
+)
+def test_parts_that_do_not_fit_get_a_sentence(
+    client: TestClient, part: dict[str, int], body: bytes, status: int, says: str
+) -> None:
+    base, _ = current(client)
+    for method, path, params in (("PUT", "draft", {"base": base, "counter": 1}), ("POST", "masks", {"base": base})):
+        answer = client.request(method, f"/api/v1/samples/1/{path}", params=part | params, content=body, headers=RAW)
+        assert (answer.status_code, says in answer.json()["detail"]) == (status, True)
+
+
 BOMB = gzip.compress(bytes(50_000_000))
 
 

@@ -10,7 +10,8 @@ from app.store.tables.base import Base, now
 
 class Draft(Base):
     """A reviewer's unfinished mask of a sample. ``base_id`` is the revision that it was begun on, 0 where there was
-    none; ``data`` the ids as zlib keeps them: a draft is written over many times, so it lies in its row, not among the
+    none; ``x`` and ``y`` the upper left corner of the part of the picture that it is of, None where it is of all of it.
+    ``data``: the ids as zlib keeps them; a draft is written over many times, so it lies in its row, not among the
     blobs. ``counter`` grows by one with each save."""
 
     __tablename__ = "draft"
@@ -19,6 +20,8 @@ class Draft(Base):
     sample_id: Mapped[int] = mapped_column(ForeignKey("sample.id"))
     reviewer: Mapped[str] = mapped_column(String(120))
     base_id: Mapped[int]
+    x: Mapped[int | None]
+    y: Mapped[int | None]
     width: Mapped[int]
     height: Mapped[int]
     dtype: Mapped[str] = mapped_column(String(8))

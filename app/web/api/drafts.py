@@ -9,7 +9,7 @@ from app.flows import edit
 from app.store import drafts
 from app.store.datasets import iso
 from app.store.drafts import NO_BASE
-from app.web.bodies import BODY, MaskBody
+from app.web.bodies import BODY, MaskBody, Part
 from app.web.deps import MAX_ID, Db, Id, OneSample, Read, Reviewer
 
 router = APIRouter(tags=["editing"])
@@ -36,7 +36,7 @@ class Discarded(BaseModel):
     responses={
         200: {
             "description": "The ids row by row, as in mask.bin; headers X-Mask-Dtype, X-Draft-Base (empty: no mask), "
-            "X-Draft-Counter, X-Draft-At.",
+            "X-Draft-Counter, X-Draft-At; of a part X-Draft-X, X-Draft-Y, its left and upper edge.",
             "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
         },
         204: {"description": "You have no draft of this sample."},
@@ -56,6 +56,8 @@ def draft(session: Read, one: OneSample, actor: Reviewer) -> Response:
         "X-Draft-Counter": str(found.counter),
         "X-Draft-At": iso(found.at) or "",
     }
+    if part := drafts.part_of(found):
+        headers |= {"X-Draft-X": str(part.x), "X-Draft-Y": str(part.y)}
     data = mask.astype(mask.dtype.newbyteorder("<"), copy=False).tobytes()
     return Response(data, media_type="application/octet-stream", headers=headers)
 
@@ -66,12 +68,14 @@ def put_draft(
     sample: Id,
     mask: MaskBody,
     actor: Reviewer,
+    part: Part,
     counter: Annotated[int, Query(ge=1, le=1 << 31, description="One more than the last; 1 for a new draft.")],
     base: Base = None,
 ) -> DraftSaved:
     """Keep unfinished work. Sent again with the same number and pixels it changes nothing; with any other number than
-    the next, 409: another window of yours saved since."""
-    saved = edit.save_draft(db, sample, mask, actor, base, counter)
+    the next, 409: another window of yours saved since. With `x`, `y`, `width` and `height` it is of that part alone;
+    409 where your draft is of another one."""
+    saved = edit.save_draft(db, sample, mask, actor, base, counter, part)
     return DraftSaved(counter=saved.counter, at=iso(saved.at) or "")
 
 

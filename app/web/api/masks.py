@@ -17,7 +17,7 @@ from app.web.api import samples as samples_api
 from app.web.api.decisions import RowId, version_of
 from app.web.api.drafts import Base
 from app.web.api.models import Asked, Standing
-from app.web.bodies import BODY, MaskBody
+from app.web.bodies import BODY, MaskBody, Part
 from app.web.deps import MAX_ID, Db, Id, Read, Reviewer
 
 router = APIRouter(tags=["editing"])
@@ -72,14 +72,16 @@ def post_mask(
     sample: Id,
     mask: MaskBody,
     actor: Reviewer,
+    part: Part,
     base: Base = None,
     aside: Annotated[bool, Query(description="Let it wait beside the current mask, as a pending revision.")] = False,
     if_match: IfMatch = None,
 ) -> EditedOut | Response:
     """Make a drawn mask the sample's, as one revision that can be undone; your draft on the base goes. Unchanged pixels
-    make no revision. 409 where the base is not the current mask any more."""
+    make no revision. With `x`, `y`, `width` and `height` the body is a part of it, and the rest stays as in the base.
+    409 where the base is not the current mask any more."""
     try:
-        return _out(edit.finish(db, sample, mask, actor, base, version_of(if_match), aside))
+        return _out(edit.finish(db, sample, mask, actor, base, version_of(if_match), aside, part))
     except Moved as error:
         return _moved(request, db, sample, error)
 
