@@ -87,8 +87,8 @@ def on_grid(mask: I64, grid: tuple[int, int]) -> U8:
 
 def score(layers: Layers, view: View, masks: U8) -> F64:
     """Log odds that each of ``masks`` (n, h, w) is spoilt rather than given, were there as many of both: (n,)."""
-    x = _seen(view, masks)
-    for place, stride in enumerate(STRIDES):
+    x = np.maximum(_first(view, masks, layers[0], layers[1]), 0)
+    for place, stride in enumerate(STRIDES[1:], 1):
         x = np.maximum(_convolved(x, layers[2 * place], layers[2 * place + 1], stride), 0)
     x = np.concatenate([x.mean(axis=(2, 3)), x.max(axis=(2, 3))], axis=1)
     hidden = np.maximum(x @ layers[-4].T + layers[-3], 0)
@@ -96,24 +96,47 @@ def score(layers: Layers, view: View, masks: U8) -> F64:
     return out
 
 
-def _seen(view: View, masks: U8) -> F32:
-    """What goes into the network: (n, 3 + 2 channels, h, w), picture, one-hot mask, log p, about -2 to 2."""
-    places = np.arange(view.chance.shape[0], dtype=np.uint8)[:, None, None]
-    picture = view.picture.astype(np.float32) / 48 - np.float32(128 / 48)
-    chance = np.repeat(np.repeat(view.chance.astype(np.float32) / 255 * 2 - 1, 2, axis=1), 2, axis=2)
-    return np.stack([np.concatenate([picture, (mask == places) * np.float32(2), chance]) for mask in masks])
+def _first(view: View, masks: U8, weight: F32, bias: F32) -> F32:
+    """The first convolution over picture, one-hot mask (times 2) and log p (-1 to 1): (n, out, h / 2, w / 2).
+
+    Stacked they would be many planes, most of them empty: picture and log p are the same for all masks, log p says each
+    value four times, and of a mask's planes all but one are 0 at a cell.
+    """
+    count, (height, width) = view.chance.shape[0], view.chance.shape[1:]
+    of_picture, of_mask, of_chance = np.split(weight, [3, 3 + count], axis=1)
+    picture: F32 = view.picture.astype(np.float32) / np.float32(48) - np.float32(128 / 48)
+    chance: F32 = view.chance.astype(np.float32) / np.float32(255 / 2) - np.float32(1)
+    # Of the three rows that meet a cell of log p, two lie in its own and the first in the one before; columns likewise.
+    rows = np.stack([of_chance[:, :, 0], of_chance[:, :, 1] + of_chance[:, :, 2]], axis=2)
+    halved = np.stack([rows[..., 0], rows[..., 1] + rows[..., 2]], axis=3)
+    same = _convolved(picture[None], of_picture, bias, 2)[0] + _taps(chance[None], halved, 1, height, width)[0]
+    table = np.zeros((9, count + 1, weight.shape[0]), np.float32)  # by place and class; the last: outside the picture
+    table[:, :count] = 2 * of_mask.transpose(2, 3, 1, 0).reshape(9, count, -1)
+    padded = np.pad(masks, ((0, 0), (1, 1), (1, 1)), constant_values=count)
+    out = np.repeat(same.transpose(1, 2, 0)[None], len(masks), axis=0)
+    for place, (down, right) in enumerate(np.ndindex(3, 3)):
+        out += table[place][padded[:, down : down + 2 * height : 2, right : right + 2 * width : 2]]
+    return out.transpose(0, 3, 1, 2)
 
 
 def _convolved(x: F32, weight: F32, bias: F32, stride: int) -> F32:
     """3 x 3, zeros around: (n, in, h, w) -> (n, out, h / stride, w / stride)."""
-    count, channels, height, width = x.shape
+    height, width = x.shape[2] // stride, x.shape[3] // stride
+    return _taps(x, weight, stride, height, width) + bias[:, None, None]
+
+
+def _taps(x: F32, weight: F32, stride: int, height: int, width: int) -> F32:
+    """A convolution whose first tap lies one row and one column before the first pixel, zeros around:
+    (n, in, h, w), (out, in, a, b) -> (n, out, height, width)."""
+    taps = list(np.ndindex(weight.shape[2:]))
     padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
-    near = np.empty((count, 9, channels, height // stride, width // stride), np.float32)
-    for place, (down, right) in enumerate(np.ndindex(3, 3)):
-        near[:, place] = padded[:, :, down : down + height : stride, right : right + width : stride]
+    near = np.empty((len(x), len(taps), x.shape[1], height, width), np.float32)
+    for place, (down, right) in enumerate(taps):
+        rows, columns = slice(down, down + stride * height, stride), slice(right, right + stride * width, stride)
+        near[:, place] = padded[:, :, rows, columns]
     flat = weight.transpose(0, 2, 3, 1).reshape(weight.shape[0], -1)
-    out: F32 = flat @ near.reshape(count, 9 * channels, -1) + bias[:, None]
-    return out.reshape(count, -1, *near.shape[3:])
+    out: F32 = flat @ near.reshape(len(x), flat.shape[1], -1)
+    return out.reshape(len(x), -1, height, width)
 
 
 def _pooled(values: F32, grid: tuple[int, int]) -> F32:
@@ -121,7 +144,10 @@ def _pooled(values: F32, grid: tuple[int, int]) -> F32:
     for axis, cells in enumerate(grid):
         size = values.shape[axis]
         begin = np.arange(cells) * size // cells
-        if size < cells:
+        if size % cells == 0:
+            apart = values.reshape(*values.shape[:axis], cells, size // cells, *values.shape[axis + 1 :])
+            values = apart.mean(axis=axis + 1)
+        elif size < cells:
             values = values.take(begin, axis=axis)
         else:
             held = np.diff(np.append(begin, size)).astype(np.float32)
