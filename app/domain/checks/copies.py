@@ -21,6 +21,16 @@ _STRAY = 1.5
 _TEXTURE = 0.02
 
 
+def _places(side: int, step: int) -> npt.NDArray[np.float64]:
+    """(1, y, x) of the middle of each cell of a square grid, (side * side, 3)."""
+    y, x = np.divmod(np.arange(side * side), side)
+    return np.stack([np.ones_like(y), y * step + step // 2, x * step + step // 2], axis=1).astype(float)
+
+
+_CENTRES = _places(_SIDE, _BLOCK)
+_PIXELS = _places(FRAME, 1)
+
+
 @dataclass(frozen=True)
 class Laid:
     """A picture on the frame: fine structure (FRAME, FRAME) and the spectra of its blocks, each in its window."""
@@ -75,16 +85,14 @@ def match(first: Laid, second: Windows) -> Match:
     strength = flat[np.arange(len(flat)), at]
     told = first.power > _TEXTURE * _BLOCK * _BLOCK
     moved = np.stack([at // (2 * _REACH + 1), at % (2 * _REACH + 1)], axis=1) - _REACH
-    y, x = np.divmod(np.arange(_SIDE * _SIDE), _SIDE)
-    centres = np.stack([np.ones_like(y), y * _BLOCK + _BLOCK / 2, x * _BLOCK + _BLOCK / 2], axis=1).astype(float)
     good = told & (strength > _FOUND)
     nothing = Match(0.0, 0, np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]))
     if told.sum() < 4 or good.sum() < 4:
         return nothing
-    motion = _affine(centres, centres[:, 1:] + moved, good)
+    motion = _affine(_CENTRES, _CENTRES[:, 1:] + moved, good)
     if motion is None:
         return nothing
-    stray = np.linalg.norm(centres @ motion - centres[:, 1:] - moved, axis=1)
+    stray = np.linalg.norm(_CENTRES @ motion - _CENTRES[:, 1:] - moved, axis=1)
     agree = good & (stray <= _STRAY)
     return Match(float(agree.sum() / told.sum()), int(agree.sum()), motion)
 
@@ -122,15 +130,14 @@ def _box(values: Luma) -> npt.NDArray[np.float64]:
 def masks_differ(first: Mask, second: Mask, motion: npt.NDArray[np.float64]) -> float:
     """Share of places on the frame, 0..1, that carry another class in the second mask, both interiors only."""
     one, other = _on_frame(first), _on_frame(second)
-    y, x = np.divmod(np.arange(FRAME * FRAME), FRAME)
-    there = np.rint(np.stack([np.ones_like(y), y, x], axis=1) @ motion).astype(int)
-    inside = ((there >= 0) & (there < FRAME)).all(axis=1)
-    there = there[inside]
-    settled = (_settled(one).ravel()[inside]) & _settled(other)[there[:, 0], there[:, 1]]
+    y, x = np.rint(_PIXELS @ motion).astype(int).T
+    inside = np.flatnonzero((y >= 0) & (y < FRAME) & (x >= 0) & (x < FRAME))
+    there = y[inside] * FRAME + x[inside]
+    settled = _settled(one).ravel()[inside] & _settled(other).ravel()[there]
     if not settled.any():
         return 0.0
-    differ = one.ravel()[inside] != other[there[:, 0], there[:, 1]]
-    return float((differ & settled).sum() / settled.sum())
+    differ = one.ravel()[inside] != other.ravel()[there]
+    return float(np.count_nonzero(differ & settled) / np.count_nonzero(settled))
 
 
 def _on_frame(mask: Mask) -> Mask:

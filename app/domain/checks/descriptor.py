@@ -1,6 +1,6 @@
 """Compact descriptors of a picture and of its crops: copies lie near each other, whatever the light or the flip."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,7 @@ from app.domain.checks.luma import luma, resized
 from app.domain.picture import Pixels
 
 Vectors = npt.NDArray[np.float32]
+Packed = npt.NDArray[np.int8]
 Flips = npt.NDArray[np.bool_]
 
 _GRID = 32
@@ -52,17 +53,8 @@ _TURNS = (_DOWN, _ACROSS)
 _LEAN = np.random.default_rng(0).normal(size=LENGTH).astype(np.float32) / np.sqrt(LENGTH)
 
 
-@dataclass(frozen=True)
-class Description:
-    """``vectors``: (windows, LENGTH) int8, 127 = 1, each flipped to its own standing; ``flips``: (windows, 2) bool, the
-    flips (up-down, left-right) that took."""
-
-    vectors: npt.NDArray[np.int8]
-    flips: Flips
-
-
-def describe(image: Pixels) -> Description | None:
-    """The descriptors of a picture, about 360 bytes; None for one without texture."""
+def describe(image: Pixels) -> bytes | None:
+    """The descriptors of a picture, 370 bytes that ``described`` reads; None for one without texture."""
     values = resized(luma(image, 128), _GRID, _GRID)
     low, high = float(values.min()), float(values.max())
     if high - low <= 1e-6 * (1.0 + abs(high)):
@@ -80,7 +72,16 @@ def describe(image: Pixels) -> Description | None:
     for axis, turns in enumerate(_TURNS):
         flips[:, axis] = vectors[:, turns] @ _LEAN[turns] < 0
         vectors[np.ix_(flips[:, axis], turns)] *= -1
-    return Description(np.rint(vectors * 127).astype(np.int8), flips)
+    return np.rint(vectors * 127).astype(np.int8).tobytes() + flips.tobytes()
+
+
+def described(packed: Sequence[bytes]) -> tuple[Packed, Flips]:
+    """Of N pictures: the vectors (N, windows, LENGTH), of which 127 is 1, each flipped to its own standing; and the
+    flips (N, windows, 2), up-down and left-right, that took."""
+    rows = np.frombuffer(b"".join(packed), np.int8).reshape(len(packed), -1)
+    split = len(WINDOWS) * LENGTH
+    vectors = np.ascontiguousarray(rows[:, :split]).reshape(len(packed), len(WINDOWS), LENGTH)
+    return vectors, rows[:, split:].reshape(len(packed), len(WINDOWS), 2).astype(bool)
 
 
 def ways_round(vectors: Vectors, flips: Flips) -> tuple[Vectors, Flips, npt.NDArray[np.int64]]:

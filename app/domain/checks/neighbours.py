@@ -7,6 +7,7 @@ import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 Vectors = npt.NDArray[np.float32]
+Packed = npt.NDArray[np.int8]
 Index = npt.NDArray[np.int64]
 
 # Cells of about this many vectors; up to one cell nothing is left out.
@@ -16,14 +17,16 @@ _ROWS = 512
 _LOOKED_UP = 16
 
 
-def near(queries: Vectors, vectors: Vectors, least: float) -> Iterator[tuple[Index, Index, Vectors]]:
+def near(queries: Vectors, vectors: Vectors | Packed, least: float) -> Iterator[tuple[Index, Index, Vectors]]:
     """Pairs (query, vector, cosine) with a cosine of ``least`` or more; most of them where there are many vectors.
 
-    Both are (N, D) of unit length. There are cells around some of the vectors, and a query is compared with those in
-    the nearest cells. Some queries at a time, all that is found of each at once. The same input gives the same output.
+    Both are (N, D) of unit length, which is 127 where vectors are packed. There are cells around some of the vectors,
+    and a query is compared with those in the nearest cells. Some queries at a time, all that is found of each at once.
+    The same input gives the same output.
     """
     cells = max(1, len(vectors) // _CELL)
-    centres = vectors[np.random.default_rng(0).choice(len(vectors), cells, replace=False)] if cells > 1 else vectors[:1]
+    chosen = np.random.default_rng(0).choice(len(vectors), cells, replace=False) if cells > 1 else np.zeros(1, np.int64)
+    centres = _unpacked(vectors[chosen])
     home = _nearest(vectors, centres, 1)[:, 0]
     by_cell = np.argsort(home, kind="stable")
     starts = np.searchsorted(home[by_cell], np.arange(cells + 1))
@@ -35,7 +38,7 @@ def near(queries: Vectors, vectors: Vectors, least: float) -> Iterator[tuple[Ind
         for cell in np.unique(visits[block]):
             asking = block[(visits[block] == cell).any(axis=1)]
             inside = by_cell[starts[cell] : starts[cell + 1]]
-            cosines = queries[asking] @ vectors[inside].T
+            cosines = queries[asking] @ _unpacked(vectors[inside]).T
             row, column = np.nonzero(cosines >= least)
             found.append((asking[row], inside[column], cosines[row, column]))
         asked, answered, cosine = (np.concatenate(parts) for parts in zip(*found, strict=True))
@@ -64,11 +67,15 @@ def nearest_first(tree: cKDTree, row: int, radius: float) -> Iterator[int]:
         count *= 4
 
 
-def _nearest(vectors: Vectors, centres: Vectors, count: int) -> Index:
+def _unpacked(vectors: Vectors | Packed) -> Vectors:
+    return vectors.astype(np.float32) / np.float32(127) if vectors.dtype == np.int8 else vectors.astype(np.float32)
+
+
+def _nearest(vectors: Vectors | Packed, centres: Vectors, count: int) -> Index:
     """(N, count) of the centres with the largest cosines, the largest first."""
     out = np.empty((len(vectors), count), np.int64)
     for start in range(0, len(vectors), _ROWS):
-        cosines = vectors[start : start + _ROWS] @ centres.T
+        cosines = _unpacked(vectors[start : start + _ROWS]) @ centres.T
         best = np.argpartition(-cosines, count - 1, axis=1)[:, :count]
         order = np.argsort(-np.take_along_axis(cosines, best, axis=1), axis=1, kind="stable")
         out[start : start + _ROWS] = np.take_along_axis(best, order, axis=1)
