@@ -10,7 +10,7 @@ from app.domain.detector import critic, overview
 from app.domain.detector.critic import Layers, Teach, on_grid, view_of
 from app.domain.detector.exercise import Plan, Stream, critics_of, known, part_of, practised
 from app.domain.detector.expect import Expected
-from app.domain.detector.foreign import Belonging, belonging_of, describe
+from app.domain.detector.foreign import Belonging, belonging_of, describe, kappa_of
 from app.domain.detector.ground import ground_of
 from app.domain.detector.judge import SCORES, Judges, Verdict, learn_judges
 from app.domain.detector.learned import ONE_THREAD, Curve, curve_of_odds, curve_within
@@ -81,7 +81,8 @@ class Fitted:
             verdict = self.judges.verdict(part, trial.disagreements, trial.segments, trial.overview, odds)
         score = self.ranking.of(verdict.scores, plainness_of(trial.overview))
         differs = float(trial.overview[DISAGREEMENT])
-        oddness, foreign = self.belonging.score(describe(ground), differs)
+        kappa = kappa_of(ground.scene.top, mask, self.channels.count)
+        oddness, foreign = self.belonging.score(describe(ground), differs, kappa)
         if foreign:
             score = 1 - (1 - score) / 4
         probability = float(self.images.chance(np.array([score]))[0])

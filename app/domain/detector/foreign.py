@@ -8,9 +8,10 @@ from sklearn.covariance import LedoitWolf
 
 from app.domain.detector.ground import Ground
 from app.domain.detector.learned import FEWEST
-from app.domain.detector.predicted import F64
+from app.domain.detector.predicted import F64, I64
 
-_FAR, _CLIP = 3.0, 6.0
+_FAR, _APART, _CLIP = 4.0, 3.0, 6.0
+_KIN = 0.5  # kappa from which a mask is of its picture, however badly drawn or seen
 
 
 def describe(ground: Ground) -> F64:
@@ -30,6 +31,15 @@ def describe(ground: Ground) -> F64:
     ).astype(np.float64)
 
 
+def kappa_of(seen: I64, mask: I64, channels: int) -> float:
+    """Cohen's kappa (Educational and Psychological Measurement, 1960) of what the model sees and what is given, (H, W)
+    places each: 1 where they are the same, 0 where they agree as much as chance would have it."""
+    shares = [np.bincount(one.ravel(), minlength=channels) / one.size for one in (seen, mask)]
+    by_chance = float(shares[0] @ shares[1])
+    agree = float((seen == mask).mean())
+    return (agree - by_chance) / (1 - by_chance) if by_chance < 1 else 1.0
+
+
 @dataclass(frozen=True)
 class Belonging:
     """``centre`` and ``spread`` (median, 1.48 MAD) and the inverse covariance of what the set's pictures look like;
@@ -41,12 +51,14 @@ class Belonging:
     disagreement: tuple[float, float]
     odd: float
 
-    def score(self, description: F64, disagreement: float) -> tuple[float, bool]:
-        """log of the Mahalanobis distance + log(1 + robust z of the disagreement); and whether both are far out."""
+    def score(self, description: F64, disagreement: float, kappa: float) -> tuple[float, bool]:
+        """log of the Mahalanobis distance + log(1 + robust z of the disagreement); and whether both are far out and mask
+        and model hardly akin: a picture of another kind whose mask is its own is none that doesn't belong."""
         away = np.clip((description - self.centre) / self.spread, -2 * _CLIP, 2 * _CLIP)
         distance = float(np.sqrt(max(1e-12, float(away @ self.inverse @ away))))
         z = max(0.0, (disagreement - self.disagreement[0]) / self.disagreement[1])
-        return float(np.log(distance + 1e-3) + np.log1p(z)), distance > self.odd and z > _FAR
+        foreign = distance > self.odd and z > _APART and kappa < _KIN
+        return float(np.log(distance + 1e-3) + np.log1p(z)), foreign
 
 
 def belonging_of(descriptions: Sequence[F64], disagreements: Sequence[float]) -> Belonging:

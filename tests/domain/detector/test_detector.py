@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from app.domain.detector import BadPrediction, Detector, Fitted, ImageScore, Predicted, Reason
+from app.domain.detector.foreign import Belonging, kappa_of
 from app.domain.formats.rle import coco_decode
 from tests.domain.detector.sets import Made, classes, make, one_hot
 
@@ -186,6 +187,21 @@ def test_a_foreign_picture_is_called_one() -> None:
     assert min(odd[60:]) > max(odd[:60])
     assert [one.score for one in scores[60:]] > [0.7] * 3
     assert all(one.regions[0].reason is Reason.FOREIGN for one in scores[60:] if one.probability >= 0.1)
+
+
+def test_kappa_is_agreement_beyond_chance() -> None:
+    seen, mask = np.array([[0, 0], [1, 1]]), np.array([[0, 1], [1, 1]])
+    assert kappa_of(seen, mask, 3) == pytest.approx((0.75 - 0.5) / (1 - 0.5))
+    assert kappa_of(mask, mask, 2) == 1
+    assert kappa_of(np.zeros((2, 2), np.int64), np.zeros((2, 2), np.int64), 2) == 1
+    assert kappa_of(seen, 1 - seen, 2) == -1
+
+
+def test_a_picture_of_another_kind_with_a_mask_of_its_own_is_not_foreign() -> None:
+    belonging = Belonging(np.zeros(2), np.ones(2), np.eye(2), (0.1, 0.02), 3.0)
+    far = np.array([5.0, 5.0])
+    assert [belonging.score(far, 0.2, kappa)[1] for kappa in (0.49, 0.5)] == [True, False]
+    assert belonging.score(far, 0.2, 0.1)[0] == belonging.score(far, 0.2, 0.9)[0]  # the rank of it stays
 
 
 def test_a_set_without_predictions_is_refused() -> None:
