@@ -142,9 +142,13 @@ def _look_through(
 
 
 def _conclude(db: Database, dataset_id: int, check: Check, seen: _Seen, total: int, progress: Progress) -> Result:
+    def look(sample: int) -> View:
+        progress(total, total, check.title)  # it can take minutes, and is told to stop here
+        return _look(db, sample)
+
     progress(total, total, check.title)
     started = time.perf_counter()
-    found = list(check.finish(lambda sample: _look(db, sample)))
+    found = list(check.finish(look))
     seconds = seen.seconds[check.name] + time.perf_counter() - started
     return Result(check.name, _record(db, dataset_id, check, seen.looked, found), round(seconds, 3))
 

@@ -1,6 +1,7 @@
 """What a mask is made of: areas and places of its classes, specks, pinholes, ragged outline."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -35,14 +36,10 @@ def shape(mask: Mask, hollow: frozenset[int]) -> Shape:
     counts = np.bincount(small.ravel())
     present = [int(id) for id in np.flatnonzero(counts)]
     areas = {id: float(counts[id]) / small.size for id in present}
-    places, specks, pinholes = {}, 0, 0
+    places, specks, pinholes = dict(zip(present, _places(small, counts), strict=True)), 0, 0
     most = max(_SMALL, _SMALL * small.size // _USUAL)
-    for id in present:
-        own = small == id
-        places[id] = _cells(own)
-        if len(present) == 1:
-            break
-        labels, count = ndimage.label(own)
+    for id in present if len(present) > 1 else ():
+        labels, count = ndimage.label(small == id)
         sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:]
         little = int((sizes <= most).sum())
         if id in hollow and little:
@@ -54,11 +51,19 @@ def shape(mask: Mask, hollow: frozenset[int]) -> Shape:
     return Shape(areas, places, specks, pinholes, _ragged(small) if len(present) > 1 else 0.0)
 
 
-def _cells(own: npt.NDArray[np.bool_]) -> int:
-    """Cells of the grid in which a class has at least one pixel, as bits."""
-    y, x = np.nonzero(own)
-    cells = np.unique(y * GRID // own.shape[0] * GRID + x * GRID // own.shape[1])
-    return sum(1 << int(cell) for cell in cells)
+def _places(mask: Mask, counts: npt.NDArray[np.integer]) -> list[int]:
+    """For each id of those that ``counts`` has, in order: the cells of the grid in which it has a pixel, as bits."""
+    rank = np.cumsum(counts > 0) - 1
+    touched = np.bincount((rank[mask] * GRID * GRID + _cells(mask.shape)).ravel(), minlength=(rank[-1] + 1) * GRID**2)
+    bits = np.packbits(touched.reshape(-1, GRID * GRID) > 0, axis=1, bitorder="little")
+    return [int(row) for row in bits.view("<u8").ravel()]
+
+
+@lru_cache(maxsize=8)
+def _cells(shape: tuple[int, int]) -> npt.NDArray[np.int64]:
+    """The cell of the grid that each pixel of a mask lies in."""
+    rows, columns = (np.arange(side) * GRID // side for side in shape)
+    return rows[:, None] * GRID + columns
 
 
 def _inside(labels: npt.NDArray[np.signedinteger], count: int) -> npt.NDArray[np.bool_]:

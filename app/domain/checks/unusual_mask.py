@@ -9,7 +9,7 @@ import numpy as np
 
 from app.domain.checks.base import Finding, Group, Look, View
 from app.domain.checks.robust import Values, deviation, odd
-from app.domain.checks.shapes import GRID, Shape, shape
+from app.domain.checks.shapes import Shape, shape
 from app.domain.classes import ClassList, Role
 
 # Fewer masks than this don't tell what is usual; fewer of one class neither.
@@ -141,8 +141,9 @@ class UnusualMask:
 
 def _away(places: list[int]) -> Values:
     """For each mask: the share of a class's cells that almost no other mask has; half of them count 0.5."""
-    bits = np.array([[place >> cell & 1 for cell in range(GRID * GRID)] for place in places], bool)
-    others = bits.sum(axis=0) - bits
+    cells = np.array(places, "<u8").view(np.uint8).reshape(len(places), -1)
+    bits = np.unpackbits(cells, axis=1, bitorder="little").astype(bool)
+    others = bits.sum(axis=0, dtype=np.int32) - bits
     never = bits & (others < max(1.0, _NEVER * (len(places) - 1)))
     out: Values = never.sum(axis=1) / np.maximum(bits.sum(axis=1), 1)
     return out
