@@ -1,7 +1,7 @@
 // Samples with their pictures and masks, fetched ahead: the next one is here before it is asked for.
 
 import { Failure, get } from "./api.js";
-import { Windows, isLarge } from "./windows.js";
+import { Windows, isLarge, windowOf } from "./windows.js";
 
 const KEPT = 16;
 
@@ -82,6 +82,11 @@ export class Cache {
       if (this.masks.size > KEPT * 2) this.masks.delete(this.masks.keys().next().value);
     }
     return found;
+  }
+
+  // The same of a part of it, which isn't kept.
+  part(url, part) {
+    return this.load(url.replace("mask.png", "mask.bin") + windowOf(part));
   }
 
   async load(url) {

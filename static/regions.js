@@ -70,7 +70,7 @@ export function mountRegions({ viewer, page, masks, entry, decide, changed }) {
     } catch (error) {
       return fail(error);
     }
-    if (look === wanted && entry()?.ids === ids && entry().image === image) put(now, film, now === "suggestion" ? seen : ids);
+    if (look === wanted && entry()?.ids === ids && entry().image === image && viewer.canvas.dataset.drawing !== "true") put(now, film, now === "suggestion" ? seen : ids);
   }
 
   function put(now, film, ids) {
@@ -127,10 +127,16 @@ export function mountRegions({ viewer, page, masks, entry, decide, changed }) {
 
   // Outlines
 
+  // Whether it lies in what is shown, which may be a part of the picture.
+  const near = ({ box }) => {
+    const { origin: { x, y }, width, height } = viewer;
+    return box.x < x + width && box.x + box.width > x && box.y < y + height && box.y + box.height > y;
+  };
+
   viewer.onMarks = (c) => {
     for (const one of told.regions) {
       const strong = one === selected || one === hovered;
-      if (!strong && one.state !== "open") continue;
+      if ((!strong && one.state !== "open") || !near(one)) continue;
       if (!paths.has(one)) paths.set(one, outline(one));
       for (const [wide, ink] of strong ? [[5.5, "#000000b0"], [2.6, "#ffffff"]] : [[2.6, "#00000090"], [1, "#ffffffd0"]]) {
         c.lineWidth = wide / viewer.scale;
@@ -141,12 +147,15 @@ export function mountRegions({ viewer, page, masks, entry, decide, changed }) {
     }
   };
 
-  function zoomTo({ box }) {
+  function zoomTo(one) {
+    if (!near(one)) return;
+    const { box } = one;
+    const { origin } = viewer;
     const { clientWidth: w, clientHeight: h } = viewer.canvas;
     viewer.fit();
     const scale = Math.min(32, 0.4 * Math.min(w / box.width, h / box.height));
     if (scale <= viewer.scale) return;
-    viewer.set({ scale, x: w / 2 - (box.x + box.width / 2) * scale, y: h / 2 - (box.y + box.height / 2) * scale, fitted: false });
+    viewer.set({ scale, x: w / 2 - (box.x - origin.x + box.width / 2) * scale, y: h / 2 - (box.y - origin.y + box.height / 2) * scale, fitted: false });
   }
 
   function select(one, zoom = true) {

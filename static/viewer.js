@@ -15,6 +15,7 @@ export class Viewer {
     this.colours = new Map();
     this.image = this.ids = this.overlay = this.edges = null;
     this.width = this.height = 0;
+    this.origin = { x: 0, y: 0 }; // where in the picture that lies which is shown
     this.scale = 1;
     this.x = this.y = 0;
     this.fitted = true;
@@ -34,10 +35,11 @@ export class Viewer {
     this.rebuild();
   }
 
-  // ``image``: something drawImage takes, or Windows, with no ids then; ``ids``: (H*W) class ids or null. The view stays where it was for equal sizes.
-  show(image, width, height, ids) {
+  // ``image``: something drawImage takes, or Windows, with no ids then; ``ids``: (H*W) class ids or null; ``origin``: the
+  // corner of the part of a picture that they are. The view stays where it was for equal sizes.
+  show(image, width, height, ids, { x, y } = { x: 0, y: 0 }) {
     const same = this.width === width && this.height === height;
-    Object.assign(this, { image, width, height, ids, film: null });
+    Object.assign(this, { image, width, height, ids, origin: { x, y }, film: null });
     this.rebuild();
     if (!same) this.fit();
     else this.draw();
@@ -172,8 +174,17 @@ export class Viewer {
       }
     }
     if (scale >= 14) this.paintGrid(c);
-    if (!this.peeking) this.onMarks?.(c);
+    if (!this.peeking) this.paintMarks(c);
     this.canvas.dataset.shown = this.peeking || this.hidden || !this.overlay ? "image" : this.contour ? "contour" : "mask";
+  }
+
+  paintMarks(c) {
+    if (!this.onMarks) return;
+    c.beginPath();
+    c.rect(0, 0, this.width, this.height);
+    c.clip();
+    c.translate(-this.origin.x, -this.origin.y);
+    this.onMarks(c);
   }
 
   paintBorders(c) {
@@ -260,6 +271,6 @@ export class Viewer {
     const x = Math.floor((px - this.x) / this.scale);
     const y = Math.floor((py - this.y) / this.scale);
     const inside = x >= 0 && y >= 0 && x < this.width && y < this.height;
-    this.onHover(inside ? { x, y, id: this.ids ? this.ids[y * this.width + x] : this.image?.at ? this.image.at(x, y) : null } : null);
+    this.onHover(inside ? { x: x + this.origin.x, y: y + this.origin.y, id: this.ids ? this.ids[y * this.width + x] : this.image?.at ? this.image.at(x, y) : null } : null);
   }
 }

@@ -6,7 +6,12 @@ const SIDE = 1024; // of a window, in pixels of the screen
 const KEPT = 32;
 const AT_ONCE = 4;
 
+export const PART = 4096; // pixels a side: what is drawn on at a time at most
+
 export const isLarge = ({ width, height }) => width * height > 4e6;
+export const inParts = ({ width, height }) => width * height > PART * PART;
+
+export const windowOf = ({ x, y, width, height }) => `&x=${x}&y=${y}&width=${width}&height=${height}`;
 
 export class Windows {
   // ``mask``: the URL of the mask's picture, or null.
@@ -35,7 +40,7 @@ export class Windows {
   async fetch(step, column, row) {
     const [x, y, wide] = [column * SIDE * step, row * SIDE * step, SIDE * step];
     const [width, height] = [Math.min(wide, this.width - x), Math.min(wide, this.height - y)];
-    const part = `&x=${x}&y=${y}&width=${width}&height=${height}&size=${Math.max(16, Math.ceil(Math.max(width, height) / step))}`;
+    const part = `${windowOf({ x, y, width, height })}&size=${Math.max(16, Math.ceil(Math.max(width, height) / step))}`;
     const picture = new Image();
     picture.src = this.image + part;
     const [, ids] = await Promise.all([
@@ -51,6 +56,32 @@ export class Windows {
     const bytes = await answer.arrayBuffer();
     const ids = answer.headers.get("X-Mask-Dtype") === "uint16" ? new Uint16Array(bytes) : new Uint8Array(bytes);
     return { ids, wide: Number(answer.headers.get("X-Mask-Width")) };
+  }
+
+  // All pixels of a part: a picture of it and its ids (null without a mask), both the caller's own.
+  async part({ x, y, width, height }) {
+    const image = new OffscreenCanvas(width, height);
+    const c = image.getContext("2d");
+    let ids = null;
+    const cells = [];
+    for (let row = Math.floor(y / SIDE); row * SIDE < y + height; row++) {
+      for (let column = Math.floor(x / SIDE); column * SIDE < x + width; column++) cells.push([1, column, row]);
+    }
+    const take = (one) => {
+      c.drawImage(one.picture, one.x - x, one.y - y, one.width, one.height);
+      if (!one.ids) return;
+      ids ??= new one.ids.constructor(width * height);
+      const [left, right] = [Math.max(x, one.x), Math.min(x + width, one.x + one.width)];
+      for (let row = Math.max(y, one.y), end = Math.min(y + height, one.y + one.height); row < end; row++) {
+        const from = (row - one.y) * one.wide - one.x;
+        ids.set(one.ids.subarray(from + left, from + right), (row - y) * width + left - x);
+      }
+    };
+    const next = async () => {
+      for (let cell = cells.pop(); cell; cell = cells.pop()) take(this.cells.get(cell.join()) ?? (await this.fetch(...cell)));
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, next));
+    return { image, ids };
   }
 
   // What of the picture the canvas shows, in cells of the step that fits the zoom; asks for those that aren't here.

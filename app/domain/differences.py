@@ -40,8 +40,19 @@ def differences(a: Mask, b: Mask) -> tuple[Labels, list[Difference]]:
     if a.shape != b.shape:
         raise Unlike(f"Masks of {_size(a)} and {_size(b)} can't be compared; choose two of one picture.")
     differ = a != b
-    if not differ.any():
-        return np.zeros(a.shape, np.int32), []
+    labels = np.zeros(a.shape, np.int32)  # of a large picture no memory, but where they differ
+    rows, columns = np.flatnonzero(differ.any(axis=1)), np.flatnonzero(differ.any(axis=0))
+    if not rows.size:
+        return labels, []
+    top, left = int(rows[0]), int(columns[0])
+    box = slice(top, int(rows[-1]) + 1), slice(left, int(columns[-1]) + 1)
+    labels[box], found = _within(a[box], b[box], left, top)
+    return labels, found
+
+
+def _within(a: Mask, b: Mask, left: int, top: int) -> tuple[Labels, list[Difference]]:
+    """As ``differences``, of what lies at ``left``, ``top`` of two masks that differ in it."""
+    differ = a != b
     pairs = np.where(differ, a.astype(np.int64) << 16 | b, -1)
     found, _ = components(pairs)
     at = np.flatnonzero(differ)
@@ -51,7 +62,7 @@ def differences(a: Mask, b: Mask) -> tuple[Labels, list[Difference]]:
     numbers = rank[of.ravel()]
     labels = np.zeros(a.size, np.int32)
     labels[at] = numbers
-    return labels.reshape(a.shape), _described(a, b, at, numbers, names.size)
+    return labels.reshape(a.shape), _described(a, b, at, numbers, names.size, (left, top))
 
 
 def merged(a: Mask, b: Mask, labels: Labels, of_b: Collection[int]) -> Mask:
@@ -67,12 +78,14 @@ def merged(a: Mask, b: Mask, labels: Labels, of_b: Collection[int]) -> Mask:
     return as_mask(np.where(taken[labels], b, a))
 
 
-def _described(a: Mask, b: Mask, at: npt.NDArray[np.intp], numbers: Labels, count: int) -> list[Difference]:
+def _described(
+    a: Mask, b: Mask, at: npt.NDArray[np.intp], numbers: Labels, count: int, corner: tuple[int, int]
+) -> list[Difference]:
     y, x = np.divmod(at, a.shape[1])
     pixels = np.bincount(numbers, minlength=count + 1)
-    low = np.full((2, count + 1), max(a.shape), np.int64)
+    low = np.full((2, count + 1), max(corner) + max(a.shape), np.int64)
     high = np.zeros((2, count + 1), np.int64)
-    for axis, places in enumerate((x, y)):
+    for axis, places in enumerate((x + corner[0], y + corner[1])):
         np.minimum.at(low[axis], numbers, places)
         np.maximum.at(high[axis], numbers, places + 1)
     _, first = np.unique(numbers, return_index=True)

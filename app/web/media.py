@@ -15,7 +15,7 @@ from app.domain.mask import Mask
 from app.flows import predicted
 from app.store import blobs, datasets, rasters, revisions, samples
 from app.store.tables import Dataset, Raster, Revision, Sample
-from app.store.windows import Box
+from app.store.windows import Box, inside
 from app.web import drawing, windows
 from app.web.deps import Config, Id, OneSample, Read
 from app.web.drawn import Cache
@@ -139,10 +139,18 @@ def suggestion_png(
 
 
 @router.get("/samples/{sample}/suggestion.bin", responses=pictures("The ids.", "application/octet-stream"))
-def suggestion_bin(request: Request, session: Read, settings: Config, one: OneSample, v: Version = None) -> Response:
-    """The class ids of the suggestion, as mask.bin."""
-    run = f"run{predicted.prediction_of(session, one).run_id}"
-    return _ids(request, f'"{run}"', v == run, lambda: predicted.suggestion(session, settings.home, one))
+def suggestion_bin(
+    request: Request, session: Read, settings: Config, one: OneSample, box: Window, v: Version = None
+) -> Response:
+    """The class ids of the suggestion, or those of a window, as mask.bin."""
+    run = predicted.prediction_of(session, one).run_id
+
+    def read() -> Mask:
+        if box is None:
+            return predicted.seen(settings.home, run, one.key)
+        return predicted.seen_within(settings.home, run, one.key, inside(_image_of(session, one), box), 1)
+
+    return _ids(request, f'"run{run}{windows.named(box)}"', v == f"run{run}", read)
 
 
 @router.get("/samples/{sample}/overlay.png", responses=pictures("The image under its mask."))

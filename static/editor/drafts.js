@@ -18,7 +18,7 @@ export async function bodyOf(ids) {
   return { blob, headers: { "Content-Encoding": "gzip" } };
 }
 
-const onBase = (base) => (base === null ? "" : `base=${base}&`);
+const query = (base, more, part) => new URLSearchParams({ ...(base === null ? {} : { base }), ...more, ...part });
 
 // This reviewer's draft of a sample, or null.
 export async function find(sample, signal) {
@@ -28,13 +28,15 @@ export async function find(sample, signal) {
   const bytes = await response.arrayBuffer();
   const ids = response.headers.get("X-Mask-Dtype") === "uint16" ? new Uint16Array(bytes) : new Uint8Array(bytes);
   const base = response.headers.get("X-Draft-Base");
-  return { sample, ids, base: base ? Number(base) : null, counter: Number(response.headers.get("X-Draft-Counter")), at: response.headers.get("X-Draft-At") };
+  const [x, y, width, height] = ["Draft-X", "Draft-Y", "Mask-Width", "Mask-Height"].map((name) => response.headers.get(`X-${name}`));
+  const part = x === null ? null : { x: Number(x), y: Number(y), width: Number(width), height: Number(height) };
+  return { sample, ids, part, base: base ? Number(base) : null, counter: Number(response.headers.get("X-Draft-Counter")), at: response.headers.get("X-Draft-At") };
 }
 
 export class Saver {
-  // ``mark(state, text, retry)`` shows how saving stands.
-  constructor({ sample, base, ids, counter = 0, mark }) {
-    Object.assign(this, { sample, base, ids, counter, mark });
+  // ``part``: what of the picture the ids are of, or null for all; ``mark(state, text, retry)`` shows how saving stands.
+  constructor({ sample, base, ids, part, counter = 0, mark }) {
+    Object.assign(this, { sample, base, ids, part, counter, mark });
     this.changed = false; // since what was sent last
     this.unsent = null; // a body that may or may not have arrived: it goes again as it is
     this.sending = null;
@@ -79,7 +81,7 @@ export class Saver {
     }
     try {
       const { blob, headers } = this.unsent;
-      const { counter } = await put(`/samples/${this.sample}/draft?${onBase(this.base)}counter=${this.counter + 1}`, blob, headers);
+      const { counter } = await put(`/samples/${this.sample}/draft?${query(this.base, { counter: this.counter + 1 }, this.part)}`, blob, headers);
       this.counter = counter;
       this.unsent = null;
       this.failures = 0;
@@ -107,7 +109,7 @@ export class Saver {
     await this.stop();
     const { blob, headers } = await bodyOf(this.ids);
     const match = version === undefined ? {} : { "If-Match": `"v${version}"` };
-    const result = await post(`/samples/${this.sample}/masks?${onBase(this.base)}${aside ? "aside=true" : ""}`, blob, { ...headers, ...match });
+    const result = await post(`/samples/${this.sample}/masks?${query(this.base, aside ? { aside } : {}, this.part)}`, blob, { ...headers, ...match });
     this.forget();
     return result;
   }
@@ -120,4 +122,4 @@ export class Saver {
   }
 }
 
-export const discard = (sample, base) => fetch(`/api/v1/samples/${sample}/draft?${onBase(base)}`, { method: "DELETE" });
+export const discard = (sample, base) => fetch(`/api/v1/samples/${sample}/draft?${query(base)}`, { method: "DELETE" });

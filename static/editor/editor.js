@@ -1,22 +1,24 @@
 // Drawing on the sample that is shown. Strokes change a copy of its mask; a draft is saved after each, and Done makes one
 // revision of it, which can be undone like any decision.
 
-import { Failure, get } from "../api.js";
+import { Failure } from "../api.js";
 import { only } from "../keys.js";
 import * as notices from "../notices.js";
-import { $, el, fail, moment, toast } from "../ui.js";
+import { $, fail, toast } from "../ui.js";
 import { remember } from "../visit.js";
+import { inParts } from "../windows.js";
 import { Document } from "./document.js";
 import { Saver, discard, find } from "./drafts.js";
 import { Likeness } from "./likeness.js";
 import { openMerge } from "./merge.js";
+import { offer } from "./offer.js";
 import { mountPanel } from "./panel.js";
+import { mountPart, partInView } from "./part.js";
 import { Pen } from "./pen.js";
+import { drawable, fetched, pendingMask, suggested } from "./pixels.js";
 import { listen } from "./pointer.js";
-import * as regions from "./regions.js";
+import { OPERATIONS } from "./regions.js";
 import { TOOLS } from "./tools.js";
-
-const OPERATIONS = { grow: regions.grow, shrink: regions.shrink, smooth: regions.smooth, holes: regions.fillHoles, specks: regions.removeSpecks };
 
 // ``page``: what the page knows (dataset, classes); ``masks``: the cache; ``host``: ``entry()`` shown now, ``mark`` for the
 // page's own save state, ``saved(id)`` once a revision was made, ``show()`` the sample anew, ``next()`` and ``confirm()``.
@@ -24,6 +26,7 @@ export function mountEditor({ viewer, page, masks, host }) {
   const empty = page.classes.find((one) => one.role === "background") ?? page.classes.find((one) => one.role === "void");
   const names = new Map(page.classes.map((one) => [one.id, one.name]));
   const pen = new Pen($("#pen"), viewer);
+  const parts = mountPart(viewer);
   let saver = null;
   let looking = new AbortController();
   let likeness = null;
@@ -31,6 +34,9 @@ export function mountEditor({ viewer, page, masks, host }) {
   let version;
   let finishing = null;
   let settling = null; // until the page knows what was saved last
+  let looked = null; // until it knows whether there is a draft
+  let offered = null; // that draft
+  let opening = null; // until all pixels are here
 
   const desk = {
     on: false, panning: false, pen, nothing: empty?.id, doc: null, last: null, suggestion: null,
@@ -91,36 +97,35 @@ export function mountEditor({ viewer, page, masks, host }) {
     viewer.canvas.dataset.drawing = on;
   }
 
-  // A large picture is shown in windows; to be drawn on, it is fetched whole.
-  async function whole(entry) {
-    const { width, height } = entry.sample;
-    if (width * height > 64e6) return void toast("This picture is too large to be drawn on here; send it to CVAT.");
-    if (viewer.image !== entry.image) return void toast("Go back to the current mask first, then draw.");
-    Object.assign(entry, await masks.whole(entry.sample));
-    if (host.entry() === entry) return viewer.show(entry.image, width, height, entry.ids) ?? true;
-  }
   // ``draft``: unfinished work to go on with.
   async function start(draft = null) {
-    await settling;
-    if (host.entry().image.paint && !(await whole(host.entry()).catch(fail))) return;
-    const { sample, ids } = host.entry();
-    if (desk.on) return;
+    await Promise.all([settling, looked]);
+    const entry = host.entry();
+    const { sample } = entry;
+    if (desk.on || opening) return;
+    if (!draft && offered?.base === sample.revision && offered.sample === sample.id) return toast("You have an unfinished drawing here: go on with it, or discard it first.", { action: "Go on", run: () => offered && goOn(offered) });
     host.given();
-    if (viewer.ids !== ids) return toast("Go back to the current mask first, then draw.");
-    const wide = ids instanceof Uint16Array || draft?.ids instanceof Uint16Array || page.classes.some((one) => one.id > 255);
-    const own = new (wide ? Uint16Array : Uint8Array)(sample.width * sample.height);
-    if (draft ?? ids) own.set(draft?.ids ?? ids);
-    else own.fill(desk.nothing ?? 0);
+    if (viewer.image !== entry.image || viewer.ids !== entry.ids) return toast("Go back to the current mask first, then draw.");
+    const part = draft ? draft.part : inParts(sample) ? partInView(viewer, sample) : null;
+    host.mark("saving", entry.image.paint ? "Loading…" : "");
+    opening = fetched(entry, part, masks).catch(fail);
+    const pixels = await opening;
+    opening = null;
+    host.mark("idle", "");
+    if (!pixels || host.entry() !== entry) return;
+    const { width, height } = part ?? sample;
+    const own = drawable(draft?.ids ?? pixels.ids, width * height, page.classes, desk.nothing);
     const locked = desk.doc?.locked;
-    desk.doc = new Document(own, sample.width, sample.height);
+    desk.doc = new Document(own, width, height);
     for (const one of page.classes) if (locked?.[one.id]) desk.doc.lock(one.id, true);
-    saver = new Saver({ sample: sample.id, base: draft ? draft.base : sample.revision, ids: own, counter: draft?.counter, mark });
-    [version, likeness, desk.last, desk.suggestion] = [sample.version, null, null, null];
+    saver = new Saver({ sample: sample.id, base: draft ? draft.base : sample.revision, ids: own, part, counter: draft?.counter, mark });
+    [version, likeness, desk.last, desk.suggestion, offered] = [sample.version, null, null, null, null];
     $("#draft").hidden = true;
     frame(true);
     mark("idle", "");
-    viewer.set({ ids: own, hidden: false });
-    viewer.rebuild();
+    if (part) parts.open(entry, part, pixels.image, own, draft);
+    else viewer.show(entry.image, width, height, own);
+    viewer.set({ hidden: false });
     offKeys = only(keys, releases);
     buttons();
     panel.show();
@@ -128,7 +133,7 @@ export function mountEditor({ viewer, page, masks, host }) {
     await offerSuggestion(sample);
   }
 
-  // What waits for a decision; where nothing does, what the newest search for imprecise masks saw here.
+  // The copying brush is there once it is known what it copies.
   async function offerSuggestion(sample) {
     const mine = saver;
     const tool = $("#kit [data-tool=copy]");
@@ -137,12 +142,10 @@ export function mountEditor({ viewer, page, masks, host }) {
       tool.ariaBusy = String(!desk.suggestion);
       if (!there && desk.tool === "copy") panel.use("brush");
     };
-    const pending = sample.revisions.find((one) => one.state === "pending")?.mask;
-    offer(pending);
-    const url = pending ?? (await get(`/samples/${sample.id}/regions`).catch(() => null))?.suggestion;
-    const ids = url ? (await masks.mask(url).catch(() => null))?.ids : null;
+    offer(pendingMask(sample));
+    const ids = await suggested(sample, mine.part, masks);
     if (saver !== mine || !desk.on) return;
-    desk.suggestion = ids ?? null;
+    desk.suggestion = ids;
     offer(ids);
   }
 
@@ -152,8 +155,9 @@ export function mountEditor({ viewer, page, masks, host }) {
     offKeys();
     frame(false);
     pen.show({ brush: null, points: [] });
-    viewer.set({ ids: host.entry().ids });
-    viewer.rebuild();
+    const entry = host.entry();
+    if (saver.part) parts.close(entry, saver.part);
+    else viewer.show(entry.image, viewer.width, viewer.height, entry.ids);
     viewer.canvas.focus({ preventScroll: true });
   }
 
@@ -163,9 +167,12 @@ export function mountEditor({ viewer, page, masks, host }) {
     const left = saver;
     const { ids } = desk.doc;
     stop();
-    if (left.changed || left.counter) offer({ sample: left.sample, ids, base: left.base, counter: left.counter, saver: left });
+    if (left.changed || left.counter) propose({ sample: left.sample, ids, part: left.part, base: left.base, counter: left.counter, saver: left });
     if (!(await left.flush())) toast("Your last strokes aren't saved yet. Keep this page open.", { bad: true });
   }
+
+  // What follows on Done, changed or not: of a part the whole picture, else the next sample.
+  const onwards = () => (saver.part ? [() => {}, () => {}] : [host.next, host.confirm]);
 
   const untouched = () => !desk.doc.done.length && !saver.counter;
 
@@ -217,7 +224,7 @@ export function mountEditor({ viewer, page, masks, host }) {
     mark("failed", "Not saved.");
     if (theirs.revision === mine.base) {
       version = theirs.version;
-      return toast(error.message, { bad: true, action: "Save anyway", run: () => done(host.next) });
+      return toast(error.message, { bad: true, action: "Save anyway", run: () => done(onwards()[0]) });
     }
     try {
       const { revision } = await mine.finish(undefined, true);
@@ -230,47 +237,40 @@ export function mountEditor({ viewer, page, masks, host }) {
   }
 
   async function throwAway() {
-    const { base, sample } = saver;
+    const { base, sample, part } = saver;
     const kept = desk.doc.ids;
     const had = !untouched();
     await saver.stop();
     saver.forget();
     stop();
     await discard(sample, base);
-    if (had) toast("Thrown away.", { action: "Bring it back", run: () => host.entry().sample.id === sample && goOn({ ids: kept, base, counter: 0 }) });
+    if (had) toast("Thrown away.", { action: "Bring it back", run: () => host.entry().sample.id === sample && goOn({ ids: kept, part, base, counter: 0 }) });
   }
 
   async function goOn(draft) {
     await draft.saver?.stop();
     await start(draft.saver ? { ...draft, counter: draft.saver.counter } : draft);
-    if (!draft.counter || draft.saver?.saved === false) saver.note();
+    if (desk.on && (!draft.counter || draft.saver?.saved === false)) saver.note();
   }
 
   // Unfinished work, offered above the picture.
-  function offer(draft) {
-    const { sample } = host.entry();
-    const box = $("#draft");
-    const stale = draft.base !== sample.revision;
-    const when = draft.at ? ` from ${moment(draft.at)}` : "";
-    box.hidden = false;
-    box.replaceChildren(
-      stale ? `Your unfinished drawing${when} was begun on an earlier mask.` : `You have an unfinished drawing${when}.`,
-      el("button", { class: "button small primary", type: "button", onclick: () => goOn(draft) }, "Go on"),
-      el("button", { class: "button small", type: "button", onclick: async () => {
-        box.hidden = true;
-        await draft.saver?.stop();
-        await discard(draft.sample, draft.base);
-      } }, "Discard"));
+  function propose(draft) {
+    offered = draft;
+    offer(draft, host.entry().sample, goOn, async () => {
+      offered = null;
+      await draft.saver?.stop();
+      await discard(draft.sample, draft.base);
+    });
   }
 
   // A sample is on the page: is there unfinished work?
-  async function shown() {
+  function shown() {
     looking.abort();
     looking = new AbortController();
+    offered = null;
     $("#draft").hidden = true;
     const { sample } = host.entry();
-    const draft = await find(sample.id, looking.signal).catch(() => null);
-    if (draft && !desk.on && host.entry()?.sample.id === sample.id) offer(draft);
+    looked = find(sample.id, looking.signal).then((draft) => draft && !desk.on && host.entry()?.sample.id === sample.id && propose(draft), () => {});
   }
 
   const size = (step) => () => panel.resize(step);
@@ -279,7 +279,7 @@ export function mountEditor({ viewer, page, masks, host }) {
     w: () => panel.use("wand"), q: () => panel.use("smart"), t: () => panel.use("copy"), r: panel.turnRound, l: () => panel.toggleLock(desk.active),
     "[": size(-1), "]": size(1),
     "Ctrl+z": () => swing("undo"), "Ctrl+Shift+z": () => swing("redo"), "Ctrl+y": () => swing("redo"),
-    Enter: () => (TOOLS[desk.tool].busy ? TOOLS[desk.tool].close(desk) : done(host.next, host.confirm), desk.refresh()),
+    Enter: () => (TOOLS[desk.tool].busy ? TOOLS[desk.tool].close(desk) : done(...onwards()), desk.refresh()),
     Backspace: () => TOOLS[desk.tool].back?.(desk),
     Escape: () => (TOOLS[desk.tool].busy ? desk.cancelTool() : leave()),
     n: leave,
@@ -290,7 +290,7 @@ export function mountEditor({ viewer, page, masks, host }) {
   page.classes.slice(0, 18).forEach((one, i) => (keys[i < 9 ? String(i + 1) : `Shift+${i - 8}`] = () => panel.choose(one.id)));
   const releases = { Space: () => (desk.panning = false) };
 
-  const clicks = { edit: () => host.entry() && start(), "draw-done": () => done(host.next, host.confirm), "draw-undo": () => swing("undo"), "draw-redo": () => swing("redo"), "draw-leave": leave, "draw-discard": throwAway };
+  const clicks = { edit: () => host.entry() && start(), "draw-done": () => done(...onwards()), "draw-undo": () => swing("undo"), "draw-redo": () => swing("redo"), "draw-leave": leave, "draw-discard": throwAway };
   for (const [id, run] of Object.entries(clicks)) $(`#${id}`).addEventListener("click", run);
   addEventListener("pagehide", () => saver?.flush());
   document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && saver?.flush());

@@ -5,8 +5,17 @@ import { get, post } from "../api.js";
 import { $, $$, el, fail, number, plural, swatch } from "../ui.js";
 import { Viewer } from "../viewer.js";
 import { decideOne, remember } from "../visit.js";
+import { inParts } from "../windows.js";
 
 const SHOWN = 200;
+const TOO_WIDE = {};
+
+// The part of a large picture in which all of these regions lie; TOO_WIDE where it is more than is drawn on at a time.
+function around(regions) {
+  const [x, y] = [0, 1].map((i) => Math.min(...regions.map(({ box }) => box[i])));
+  const [width, height] = [2, 3].map((i) => Math.max(...regions.map(({ box }) => box[i]))).map((end, i) => end - (i ? y : x));
+  return inParts({ width, height }) ? TOO_WIDE : { x, y, width, height };
+}
 
 // ``sample``: as the API gives it, with ``theirs`` as its current mask; ``mine``: the id of the other revision.
 export async function openMerge({ dataset, sample, mine, page, masks, host }) {
@@ -15,12 +24,16 @@ export async function openMerge({ dataset, sample, mine, page, masks, host }) {
   let fresh;
   let found;
   let ids;
+  let area = null; // of a large picture: what the ids are of
+  const images = {};
   try {
     fresh = await masks.get(sample.id);
     found = await get(`/samples/${sample.id}/differences?mine=${mine}&theirs=${fresh.sample.revision}`);
     const revision = (id) => fresh.sample.revisions.find((one) => one.id === id);
-    const load = async (one) => (one?.mask ? (await masks.mask(one.mask)).ids : null);
+    if (fresh.image.paint) area = around(found.regions.slice(0, SHOWN));
+    const load = async (one) => (!one?.mask || area === TOO_WIDE ? null : (await (area ? masks.part(one.mask, area) : masks.mask(one.mask))).ids);
     const [ours, theirs] = [revision(mine), revision(fresh.sample.revision)];
+    for (const [side, one] of [["mine", ours], ["theirs", theirs]]) images[side] = area ? await fresh.image.under(one.mask) : fresh.image;
     ids = { mine: await load(ours), theirs: await load(theirs), base: await load(revision(ours.parent)) };
     $("#merge-theirs-name").textContent = `Theirs: mask ${theirs.id} by ${theirs.actor}`;
     $("#merge-mine-name").textContent = `Mine: mask ${ours.id} by ${ours.actor}`;
@@ -31,10 +44,12 @@ export async function openMerge({ dataset, sample, mine, page, masks, host }) {
   $("#merge-why").textContent = `They differ in ${plural(found.pixels, "pixel")}, ${plural(found.total, "region")}. Choose for each; nothing is lost, and it can be undone.`;
 
   // Who changed a region since the two parted: told by the mask that both began on.
+  const wide = area?.width ?? width;
+  const [left, top] = [area?.x ?? 0, area?.y ?? 0];
   function changedBy({ was, becomes, box: [x0, y0, x1, y1] }) {
     const counts = { mine: 0, theirs: 0 };
-    for (let y = y0; y < y1 && ids.base; y++) {
-      for (let i = y * width + x0; i < y * width + x1; i++) {
+    for (let y = y0 - top; y < y1 - top && ids.base; y++) {
+      for (let i = y * wide + x0 - left; i < y * wide + x1 - left; i++) {
         if (ids.theirs[i] !== was || ids.mine[i] !== becomes) continue;
         if (ids.base[i] === was) counts.mine += 1;
         else if (ids.base[i] === becomes) counts.theirs += 1;
@@ -53,7 +68,6 @@ export async function openMerge({ dataset, sample, mine, page, masks, host }) {
     const viewer = new Viewer($(`#merge-${side}`).cloneNode());
     $(`#merge-${side}`).replaceWith(viewer.canvas);
     viewer.setClasses(page.classes);
-    viewer.ids = ids[side];
     return viewer;
   });
   views.forEach((viewer, i) => {
@@ -129,7 +143,8 @@ export async function openMerge({ dataset, sample, mine, page, masks, host }) {
   });
   dialog.showModal();
   views.forEach((viewer) => {
-    viewer.show(fresh.image, width, height, viewer.ids);
+    const side = viewer === views[0] ? "theirs" : "mine";
+    viewer.show(images[side], width, height, area ? null : ids[side]);
     viewer.canvas.setAttribute("aria-label", viewer === views[0] ? "Their mask" : "My mask");
   });
 }

@@ -142,3 +142,5 @@ export function removeSpecks(doc, id, most) {
     if (beside !== undefined) paint(doc, speck, beside);
   }
 }
+
+export const OPERATIONS = { grow, shrink, smooth, holes: fillHoles, specks: removeSpecks };
