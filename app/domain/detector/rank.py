@@ -1,6 +1,6 @@
 """One rank of the images out of several scores, each trusted as far as it finds practised errors in this very set.
 
-A score's weight is (AUROC - 1/2)^2, its AUROC for practised against given masks, the mean over the families of errors:
+A score's weight is (AUROC - 1/2)^3, its AUROC for practised against given masks, the mean over the families of errors:
 a score that says nothing on this set (reading, on binary sets) gets no say. Where the masks of a set are plainly drawn
 in two manners, the plainer one is ranked as worse (see ``manner_of``).
 """
@@ -18,9 +18,9 @@ from app.domain.detector.predicted import F64
 # Families that any score finds tell nothing about a score.
 _EASY = {"foreign"}
 _SOFT = 0.03
-# Practice understates softmin, the last score, which alone has neither practised nor learned; the critic, before it,
-# finds other masks than the scores that are made of features, which largely find the same.
-_TWICE = 2.0
+# Practice overstates what was learned from it: most of all the scores that are made of features, which largely find the
+# same and take what is cruder than practised for given; less the critic, and not at all softmin, the last score.
+_CRITIC, _SOFTMIN = 3.0, 6.0
 _APART, _RARE, _GAIN, _ALIKE = 2.0, 0.15, 10.0, 2.0
 
 
@@ -35,7 +35,7 @@ class Ranking:
 
     def trust(self, score: int) -> float:
         """In [0, 1]: 0 where the score finds no practised error, 1 from an AUROC of 3/4 on."""
-        return float(min(1.0, 4 * np.sqrt(self.weights[score])))
+        return float(min(1.0, 4 * np.cbrt(self.weights[score])))
 
     def of(self, scores: F64, plainness: float) -> float:
         """In [0, 1], 1 = worst: from the places that the scores take among those of the set, as in Fisher's method: the
@@ -85,9 +85,9 @@ def ranking_of(given: F64, practised: F64, families: Sequence[str], plainness: F
             spoiled = practised[of_kind == kind, column]
             truth = np.concatenate([np.zeros(len(given)), np.ones(len(spoiled))])
             powers.append(float(roc_auc_score(truth, np.concatenate([given[:, column], spoiled]))))
-        weights[column] = max(0.0, float(np.mean(powers)) - 0.5) ** 2 if powers and len(given) else 0.0
-    weights[-2:] *= _TWICE
-    if weights.sum() < 1e-6:
+        weights[column] = max(0.0, float(np.mean(powers)) - 0.5) ** 3 if powers and len(given) else 0.0
+    weights[-2:] *= _CRITIC, _SOFTMIN
+    if weights.sum() < 1e-9:
         weights[-1] = 1.0
     return Ranking(
         np.sort(given, axis=0),
