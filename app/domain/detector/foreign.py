@@ -52,8 +52,8 @@ class Belonging:
     odd: float
 
     def score(self, description: F64, disagreement: float, kappa: float) -> tuple[float, bool]:
-        """log of the Mahalanobis distance + log(1 + robust z of the disagreement); and whether both are far out and mask
-        and model hardly akin: a picture of another kind whose mask is its own is none that doesn't belong."""
+        """log of the Mahalanobis distance + log(1 + robust z of the disagreement); and whether both are far out and
+        mask and model hardly akin: a picture of another kind with a mask of its own is none that doesn't belong."""
         away = np.clip((description - self.centre) / self.spread, -2 * _CLIP, 2 * _CLIP)
         distance = float(np.sqrt(max(1e-12, float(away @ self.inverse @ away))))
         z = max(0.0, (disagreement - self.disagreement[0]) / self.disagreement[1])
