@@ -9,9 +9,10 @@ const STEP_BYTES = 192 << 20;
 const LEAST_STEPS = 120;
 
 export class Document {
-  // ``ids``: (H*W) Uint8Array or Uint16Array, which becomes the document's own.
-  constructor(ids, width, height) {
-    Object.assign(this, { ids, width, height });
+  // ``ids``: (H*W) Uint8Array or Uint16Array, which becomes the document's own; ``cut``: the sides beyond which the picture
+  // goes on, where they are of a part of it.
+  constructor(ids, width, height, cut = {}) {
+    Object.assign(this, { ids, width, height, cut });
     this.locked = new Uint8Array(65536);
     this.anyLocked = false;
     this.columns = Math.ceil(width / TILE);
@@ -27,6 +28,13 @@ export class Document {
   lock(id, on) {
     this.locked[id] = on ? 1 : 0;
     this.anyLocked = this.locked.some(Boolean);
+  }
+
+  // Whether the picture goes on beside pixel ``i``, out of what is drawn on.
+  goesOn(i) {
+    const { width, height, cut } = this;
+    const x = i % width;
+    return (cut.left && x === 0) || (cut.right && x === width - 1) || (cut.top && i < width) || (cut.bottom && i >= width * (height - 1));
   }
 
   at(x, y) {

@@ -13,7 +13,7 @@ import { Likeness } from "./likeness.js";
 import { openMerge } from "./merge.js";
 import { offer } from "./offer.js";
 import { mountPanel } from "./panel.js";
-import { mountPart, partInView } from "./part.js";
+import { cutOf, mountPart, partInView } from "./part.js";
 import { Pen } from "./pen.js";
 import { drawable, fetched, pendingMask, suggested } from "./pixels.js";
 import { listen } from "./pointer.js";
@@ -116,7 +116,7 @@ export function mountEditor({ viewer, page, masks, host }) {
     const { width, height } = part ?? sample;
     const own = drawable(draft?.ids ?? pixels.ids, width * height, page.classes, desk.nothing);
     const locked = desk.doc?.locked;
-    desk.doc = new Document(own, width, height);
+    desk.doc = new Document(own, width, height, part ? cutOf(part, sample) : {});
     for (const one of page.classes) if (locked?.[one.id]) desk.doc.lock(one.id, true);
     saver = new Saver({ sample: sample.id, base: draft ? draft.base : sample.revision, ids: own, part, counter: draft?.counter, mark });
     [version, likeness, desk.last, desk.suggestion, offered] = [sample.version, null, null, null, null];

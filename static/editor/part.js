@@ -29,6 +29,9 @@ export function partInView(viewer, sample) {
 
 const holds = (part, [[x0, x1], [y0, y1]]) => x0 >= part.x - 1 && y0 >= part.y - 1 && x1 <= part.x + part.width + 1 && y1 <= part.y + part.height + 1;
 
+// The sides beyond which the picture goes on.
+export const cutOf = ({ x, y, width, height }, sample) => ({ left: x > 0, top: y > 0, right: x + width < sample.width, bottom: y + height < sample.height });
+
 const size = ({ width, height }) => `${width}\u00a0×\u00a0${height}`;
 
 export function mountPart(viewer) {

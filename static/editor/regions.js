@@ -134,9 +134,9 @@ export function fillHoles(doc, id, most) {
   for (const hole of holes) paint(doc, hole, id);
 }
 
-// Pieces of the class of up to ``most`` pixels become what surrounds them.
+// Pieces of the class of up to ``most`` pixels become what surrounds them; one that may go on out of the part is none.
 export function removeSpecks(doc, id, most) {
-  const specks = [...pieces(doc, (one) => one === id)].filter((piece) => piece.length <= most);
+  const specks = [...pieces(doc, (one) => one === id)].filter((piece) => piece.length <= most && !piece.some((i) => doc.goesOn(i)));
   for (const speck of specks) {
     const beside = commonest(speck.flatMap((i) => [...around(doc, i)].map((j) => doc.ids[j])).filter((one) => one !== id));
     if (beside !== undefined) paint(doc, speck, beside);

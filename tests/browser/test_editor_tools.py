@@ -17,7 +17,7 @@ HEIGHT, WIDTH = 90, 130  # more than one tile each way, and no whole number of t
 RUN = """async ([body, given]) => {
   const [{ Document }, shapes, regions, { Likeness }] = await Promise.all(
     ["document", "shapes", "regions", "likeness"].map((name) => import(`/static/editor/${name}.js`)));
-  const doc = new Document(Uint8Array.from(given.ids), given.width, given.height);
+  const doc = new Document(Uint8Array.from(given.ids), given.width, given.height, given.cut);
   const likeness = () => {
     const canvas = new OffscreenCanvas(given.width, given.height);
     const pixels = new Uint8ClampedArray(given.gray.flatMap((one) => [one, one, one, 255]));
@@ -64,11 +64,18 @@ def blank(served: Served, browser: Browser, watch: Watch) -> Iterator[Page]:
 
 
 def run(
-    page: Page, given: Mask, actions: list[tuple[str, Any]], gray: Mask | None = None, locked: tuple[int, ...] = ()
+    page: Page,
+    given: Mask,
+    actions: list[tuple[str, Any]],
+    gray: Mask | None = None,
+    locked: tuple[int, ...] = (),
+    cut: tuple[str, ...] = (),
 ) -> list[Mask]:
-    """The mask after each action. That undoing all gives the first and redoing the last is checked on the way."""
+    """The mask after each action; ``cut``: the sides beyond which the picture goes on. That undoing all gives the first and
+    redoing the last is checked on the way."""
     height, width = given.shape
     known = {"ids": given.ravel().tolist(), "width": width, "height": height, "locked": locked}
+    known["cut"] = dict.fromkeys(cut, True)
     known["gray"] = [] if gray is None else gray.ravel().tolist()
     answer = page.evaluate(RUN, [json.loads(json.dumps(actions)), known])
     assert answer["undone"] == given.ravel().tolist()
@@ -163,6 +170,16 @@ def test_regions_grow_shrink_fill_and_lose_specks(blank: Page) -> None:
     inner = own[2:-2, 2:-2].copy()
     inner[rim[2:-2, 2:-2]] = (share > 0.5)[rim[2:-2, 2:-2]]
     np.testing.assert_array_equal(found["smooth"][2:-2, 2:-2] == 2, inner)
+
+
+def test_a_piece_that_may_go_on_beyond_the_part_is_no_speck(blank: Page) -> None:
+    given = np.zeros((6, 9), np.uint8)
+    for y, x in ((0, 3), (5, 4), (2, 0), (3, 8), (2, 4)):
+        given[y, x] = 2
+    [left] = run(blank, given, [("operate", ["removeSpecks", 2, 4])], cut=("top", "right"))
+    assert np.argwhere(left).tolist() == [[0, 3], [3, 8]]
+    [left] = run(blank, given, [("operate", ["removeSpecks", 2, 4])], cut=("bottom", "left"))
+    assert np.argwhere(left).tolist() == [[2, 0], [5, 4]]
 
 
 def test_fill_takes_one_region_or_the_class(blank: Page) -> None:

@@ -121,6 +121,9 @@ def test_the_heat_map_and_the_suggestion(client: TestClient, judged: Sample) -> 
     assert (seen[:, :12] == 2).all() and (seen[:, 12:] == 0).all()
     picture = Image.open(BytesIO(client.get(f"/media/samples/{judged.id}/suggestion.png").content))
     assert (np.asarray(picture) == seen).all()
+    part = client.get(f"/media/samples/{judged.id}/suggestion.bin?x=10&y=2&width=4&height=30")
+    assert (part.headers["x-mask-width"], part.headers["x-mask-height"]) == ("4", "14")
+    assert part.content == seen[2:, 10:14].tobytes()
     again = client.get(f"/media/samples/{judged.id}/suggestion.bin", headers={"If-None-Match": ids.headers["etag"]})
     assert again.status_code == 304
 
