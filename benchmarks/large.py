@@ -6,8 +6,6 @@ processor time.
 """
 
 import argparse
-import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -144,6 +142,20 @@ def save(db: Database) -> None:
     edit.finish(db, sample.id, mask, person("benchmark"), sample.current_id)
 
 
+def save_part(db: Database, draft: bool) -> None:
+    """A part of 4096 x 4096 pixels in the middle, all drawn anew."""
+    with db.read() as session:
+        sample = session.scalars(select(Sample)).one()
+        mask = session.get_one(Raster, revisions.find(session, sample.current_id or 0).mask_id)
+        side = min(4096, mask.width)
+        part = windows.Box((mask.width - side) // 2, (mask.height - side) // 2, side, side)
+        ids = 4 - rasters.as_ids(windows.read(session, mask, part), mask)
+    if draft:
+        edit.save_draft(db, sample.id, ids, person("benchmark"), sample.current_id, 1, part)
+    else:
+        edit.finish(db, sample.id, ids, person("benchmark"), sample.current_id, part=part)
+
+
 def scale(home: Path) -> None:
     """What a training does before its first batch: the mean and deviation of the pictures."""
     opened = _opened(home)
@@ -169,22 +181,26 @@ def steps(home: Path) -> dict[str, Callable[[Database], object]]:
         "region as a picture": lambda _: ask(home, "/media/regions/1/crop.png"),
         "region accepted": lambda db: accept(db, home),
         "a drawn mask saved": lambda db: save(db),
+        "a drawn part as a draft": lambda db: save_part(db, draft=True),
+        "a drawn part saved": lambda db: save_part(db, draft=False),
     }
 
 
 def measure(home: Path, name: str) -> None:
     """One step, in this process."""
     db = open_database(Settings(home=home).database)
-    before, started = _memory(), time.process_time()
+    before, started = _memory("VmRSS"), time.process_time()
     steps(home)[name](db)
-    seconds, peak = time.process_time() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    seconds, peak = time.process_time() - started, _memory("VmHWM")
     db.close()
     pixels = (home / "set" / "images" / "one.tif").stat().st_size / 1e6
     print(f"{name:28} {peak - before:6.0f} MB {(peak - before) / pixels:5.1f} copies {seconds:6.1f} s", flush=True)
 
 
-def _memory() -> float:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
+def _memory(name: str) -> float:
+    """Of this process in MB: now (VmRSS), or at most (VmHWM; getrusage's would count what its parent had, too)."""
+    [line] = [one for one in Path("/proc/self/status").read_text().splitlines() if one.startswith(f"{name}:")]
+    return int(line.split()[1]) / 1024
 
 
 def main() -> None:

@@ -71,8 +71,8 @@ def run(
     locked: tuple[int, ...] = (),
     cut: tuple[str, ...] = (),
 ) -> list[Mask]:
-    """The mask after each action; ``cut``: the sides beyond which the picture goes on. That undoing all gives the first and
-    redoing the last is checked on the way."""
+    """The mask after each action; ``cut``: the sides beyond which the picture goes on. That undoing all gives the first
+    and redoing the last is checked on the way."""
     height, width = given.shape
     known = {"ids": given.ravel().tolist(), "width": width, "height": height, "locked": locked}
     known["cut"] = dict.fromkeys(cut, True)
