@@ -79,7 +79,7 @@ class Fitted:
                 view = view_of(ground.scene, self.grid)
                 odds = float(critic.score(self.critics[part % 2], view, on_grid(mask, self.grid)[None])[0])
             verdict = self.judges.verdict(part, trial.disagreements, trial.segments, trial.overview, odds)
-        score = self.ranking.of(verdict.scores, plainness_of(trial.overview))
+        rank = score = self.ranking.of(verdict.scores, plainness_of(trial.overview))
         differs = float(trial.overview[DISAGREEMENT])
         kappa = kappa_of(ground.scene.top, mask, self.channels.count)
         oddness, foreign = self.belonging.score(describe(ground), differs, kappa)
@@ -95,8 +95,10 @@ class Fitted:
         if probability >= self.least and (foreign or differs > MOSTLY):
             reason = Reason.FOREIGN if foreign else Reason.WHOLE
             regions = [whole_of(seen.given.shape, reason, probability), *regions]
-        image = float(verdict.scores[PRACTISED])
-        evidence = evidence_of(trial.laid.surprise, trial.segments.labels - 1, verdict.reading, self.trust, image)
+        practised = float(verdict.scores[PRACTISED])
+        evidence = evidence_of(
+            trial.laid.surprise, trial.segments.labels - 1, verdict.reading, self.trust, practised, rank
+        )
         parts = dict(zip(SCORES, verdict.scores.tolist(), strict=True)) | {
             "plainness": float(trial.overview[PLAIN]),
             "foreign": oddness,
@@ -148,13 +150,14 @@ class Detector:
         def ranks(of: list[tuple[Record, Verdict]]) -> F64:
             return np.array([ranking.of(verdict.scores, plainness_of(record.overview)) for record, verdict in of])
 
-        images, share = curve_of_odds(ranks(given), ranks(spoiled))
+        spoiled_ranks = ranks(spoiled)
+        images, share = curve_of_odds(ranks(given), spoiled_ranks)
         trust = ranking.trust(SCORES.index("reading")), ranking.trust(PRACTISED)
         evidence = [
             evidence_of(
-                record.pixels.surprise, record.pixels.segment, verdict.reading, trust, verdict.scores[PRACTISED]
+                record.pixels.surprise, record.pixels.segment, verdict.reading, trust, verdict.scores[PRACTISED], rank
             )
-            for record, verdict in spoiled
+            for (record, verdict), rank in zip(spoiled, spoiled_ranks, strict=True)
         ]
         return Fitted(
             seen.channels,

@@ -9,6 +9,9 @@ from sklearn.linear_model import LogisticRegression
 from app.domain.detector.learned import FEWEST
 from app.domain.detector.predicted import F32, F64, I64, Bool
 
+_READING = 0.75  # a segment that was read wrong is wrong all over: its say is less than the pixel's own
+_SURE = 0.02
+
 
 @dataclass(frozen=True)
 class Sampled:
@@ -19,13 +22,17 @@ class Sampled:
     spoiled: Bool
 
 
-def evidence_of(surprise: F32, segment: I64, reading: F64, trust: tuple[float, float], image: float) -> F32:
+def evidence_of(
+    surprise: F32, segment: I64, reading: F64, trust: tuple[float, float], practised: float, rank: float
+) -> F32:
     """Surprise + the reading of the pixel's segment (-1: none) + the image's log odds, all in nats: (n,).
 
-    ``trust``: what the last two are multiplied by, each in [0, 1].
+    Those of the image are the mean of what practice says and of those of its rank in [0, 1], which other scores have a
+    say in. ``trust``: what the last two are multiplied by, each in [0, 1].
     """
     of_segment = np.append(np.clip(reading, -3, 6), 0.0).astype(np.float32)[segment]
-    return surprise + np.float32(trust[0]) * of_segment + np.float32(trust[1] * image)
+    of_image = (practised + float(special.logit(np.clip(rank, _SURE, 1 - _SURE)))) / 2
+    return surprise + np.float32(_READING * trust[0]) * of_segment + np.float32(trust[1] * of_image)
 
 
 @dataclass(frozen=True)

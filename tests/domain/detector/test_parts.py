@@ -180,8 +180,9 @@ def test_reading_needs_two_classes_and_some_segments() -> None:
 
 
 def test_evidence_adds_up() -> None:
-    out = evidence_of(np.array([1, 2], np.float32), np.array([0, -1]), np.array([4.0]), (0.5, 1.0), 3.0)
-    assert out.tolist() == [1 + 2 + 3, 2 + 0 + 3]
+    values = np.array([1, 2], np.float32), np.array([0, -1]), np.array([4.0]), (0.5, 1.0)
+    assert evidence_of(*values, 3.0, 0.5).tolist() == [1 + 0.75 * 0.5 * 4 + 3 / 2, 2 + 3 / 2]
+    assert evidence_of(*values, 3.0, 1.0)[1] == pytest.approx(2 + (3 + np.log(0.98 / 0.02)) / 2)
 
 
 def test_two_manners_of_drawing_are_told_and_a_tail_is_not() -> None:
