@@ -1,20 +1,24 @@
 """Which pictures may be copies of each other: those whose descriptors lie near, a few for each."""
 
+from array import array
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from app.domain.checks.descriptor import LENGTH, WINDOWS, Flips, Packed, ways_round
-from app.domain.checks.neighbours import Index, Vectors, near
+from app.domain.checks.neighbours import Index, Vectors, near, unpacked
 
 _COSINE = 0.75
 _CANDIDATES = 8
 # So many are asked for: others may have been a pair with some of them already.
 _ASKED = 32
+_ENOUGH = (_ASKED + 1) * len(WINDOWS)  # the windows of so many, and a picture's own
+_BANDS = (2.0, 0.96, 0.93, 0.9, 0.87, 0.84, 0.81, 0.78, 0.0)
 
-_Small = npt.NDArray[np.int32]
-_Windows = npt.NDArray[np.int8]
+Whole = npt.NDArray[np.signedinteger]
 
 
 @dataclass(frozen=True)
@@ -22,44 +26,46 @@ class Pairs:
     """Candidates, nearest first, no two of them twice: the whole of picture ``one`` looks like ``window`` of picture
     ``other``, flipped. (N,) each, ``flip`` (N, 2)."""
 
-    one: _Small
-    other: _Small
-    window: _Windows
+    one: Whole
+    other: Whole
+    window: Whole
     flip: Flips
 
 
 def candidates(vectors: Packed, flips: Flips) -> Pairs:
     """Pairs of the pictures that were ``described`` so, at most a few for each."""
-    wholes = vectors[:, 0].astype(np.float32) / np.float32(127)
-    queries, query_flips, origin = ways_round(wholes, flips[:, 0].copy())
-    found = [_nearest_others(*part, origin) for part in near(queries, vectors.reshape(-1, LENGTH), _COSINE)]
-    asked, other, window, cosines = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    del found
-    one = origin[asked].astype(np.int32)
-    order = np.lexsort((window, other, -cosines))
-    kept = order[_few(one[order], other[order], len(vectors))]
-    kept = kept[np.lexsort((other[kept], one[kept], -cosines[kept]))]
-    flip = query_flips[asked[kept]] ^ flips[other[kept], window[kept]]
-    return Pairs(one[kept], other[kept], window[kept], flip)
+    queries, query_flips, origin = ways_round(unpacked(vectors[:, 0]), flips[:, 0].copy())
+    found = [_nearest_others(*part, origin) for part in near(queries, vectors.reshape(-1, LENGTH), _COSINE, _ENOUGH)]
+    cosines = np.concatenate([part.pop() for part in found])
+    window = np.concatenate([part.pop() for part in found])
+    other = np.concatenate([part.pop() for part in found])
+    asked = np.concatenate([part.pop() for part in found])
+    kept = _few(asked, other, window, cosines, origin)
+    one, other, window = origin[asked[kept]].astype(np.int32), other[kept], window[kept]
+    flip = query_flips[asked[kept]] ^ flips[other, window]
+    order = np.lexsort((other, one, -cosines[kept]))
+    return Pairs(one[order], other[order], window[order], flip[order])
 
 
-def _few(one: _Small, other: _Small, count: int) -> Index:
-    """Which of these pairs, taken in turn, are no pair yet, nor one too many for ``one``."""
-    kept: list[int] = []
-    taken, had = bytearray(count), set[int]()
-    for k, (a, b) in enumerate(zip(one.data, other.data, strict=True)):
-        if taken[a] < _CANDIDATES:
-            pair = a * count + b if a < b else b * count + a
-            if pair not in had:
-                had.add(pair)
+def _few(asked: Whole, other: Whole, window: Whole, cosines: Vectors, origin: Index) -> Index:
+    """Which of these, taken nearest first, are no pair yet, nor one too many for the picture that ``origin`` tells."""
+    count = int(origin.max()) + 1
+    kept, taken, having = array("q"), bytearray(count), array("i", bytes(4 * count * _CANDIDATES))
+    for high, low in pairwise(_BANDS):  # to put all of them in order at once takes as much memory as they do
+        band = np.flatnonzero((cosines < high) & (cosines >= low))
+        band = band[np.lexsort((window[band], other[band], -cosines[band]))]
+        for k, a, b in zip(band.data, origin[asked[band]].data, other[band].data, strict=True):
+            if taken[a] >= _CANDIDATES:
+                continue
+            of_a, of_b = a * _CANDIDATES, b * _CANDIDATES
+            if b not in having[of_a : of_a + taken[a]] and a not in having[of_b : of_b + taken[b]]:
+                having[of_a + taken[a]] = b
                 taken[a] += 1
                 kept.append(k)
     return np.array(kept, np.int64)
 
 
-def _nearest_others(
-    asked: Index, answered: Index, cosines: Vectors, origin: Index
-) -> tuple[_Small, _Small, _Windows, Vectors]:
+def _nearest_others(asked: Index, answered: Index, cosines: Vectors, origin: Index) -> list[npt.NDArray[Any]]:
     """Of what is near each query, of the picture ``origin`` tells: the nearest window of each other picture, of at most
     _ASKED of them. (query, picture, window, cosine)."""
     apart = origin[asked] != answered // len(WINDOWS)
@@ -74,7 +80,12 @@ def _nearest_others(
     starts = np.flatnonzero(_begins(asked))
     rank = np.arange(len(asked)) - np.repeat(starts, np.diff(np.append(starts, len(asked))))
     kept = rank < _ASKED
-    return asked[kept].astype(np.int32), other[kept].astype(np.int32), window[kept].astype(np.int8), cosines[kept]
+    return [
+        asked[kept].astype(np.int32),
+        other[kept].astype(np.int32),
+        window[kept].astype(np.int8),
+        cosines[kept],
+    ]
 
 
 def _begins(values: Index) -> npt.NDArray[np.bool_]:

@@ -84,8 +84,7 @@ def _candidates(kinds: list[Kind]) -> Pairs | None:
     rows = np.array([i for i, kind in enumerate(kinds) if kind.described is not None], np.int32)
     if len(rows) < 2:
         return None
-    vectors, flips = described([kind.described for kind in kinds if kind.described is not None])
-    found = candidates(vectors, flips)
+    found = candidates(*described([kind.described for kind in kinds if kind.described is not None]))
     return Pairs(rows[found.one], rows[found.other], found.window, found.flip)
 
 

@@ -122,7 +122,7 @@ def test_cells_find_nearly_all_neighbours_that_a_full_search_finds() -> None:
     vectors[1::2] = vectors[::2] + 0.2 * rng.normal(size=(4500, 12)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     queries = vectors[:600]
-    query, answer, cosine = map(np.concatenate, zip(*near(queries, vectors, 0.9), strict=True))
+    query, answer, cosine = map(np.concatenate, zip(*near(queries, vectors, 0.9, 2000), strict=True))
     every = np.count_nonzero(queries @ vectors.T >= 0.9)
     assert 0.95 * every <= len(query) <= every
     assert np.allclose((queries[query] * vectors[answer]).sum(axis=1), cosine, atol=1e-5)
