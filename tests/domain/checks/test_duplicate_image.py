@@ -128,6 +128,15 @@ def test_cells_find_nearly_all_neighbours_that_a_full_search_finds() -> None:
     assert np.allclose((queries[query] * vectors[answer]).sum(axis=1), cosine, atol=1e-5)
 
 
+def test_of_a_crowded_cell_the_nearest_are_enough() -> None:
+    rng = np.random.default_rng(0)
+    vectors = 1 + 0.1 * rng.normal(size=(500, 12)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    [(query, answer, _)] = near(vectors[:3], vectors, 0.5, 10)
+    for one in range(3):
+        assert set(answer[query == one]) == set(np.argsort(-(vectors @ vectors[one]))[:10])
+
+
 @pytest.mark.parametrize("spread", [0.0, 0.01, 1.0])
 def test_neighbours_come_nearest_first_and_each_once(spread: float) -> None:
     rng = np.random.default_rng(1)
