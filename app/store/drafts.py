@@ -19,14 +19,14 @@ class SavedElsewhere(Conflict):
     """The draft was saved from another window since this one read it."""
 
 
+class OtherPart(Conflict):
+    """There is a draft already, of another part of the picture."""
+
+
 def newest(session: Session, sample_id: int, reviewer: str) -> Draft | None:
     """The draft that this reviewer saved last on the sample, whatever it was begun on."""
     query = select(Draft).where(Draft.sample_id == sample_id, Draft.reviewer == reviewer)
     return session.scalar(query.order_by(Draft.at.desc(), Draft.id.desc()).limit(1))
-
-
-class OtherPart(Conflict):
-    """There is a draft already, of another part of the picture."""
 
 
 def part_of(draft: Draft) -> Box | None:
