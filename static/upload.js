@@ -3,7 +3,7 @@
 import { Failure, post } from "./api.js";
 import { askColours } from "./colours.js";
 import { follow, setBar } from "./jobs.js";
-import { $, $$, fail, plural } from "./ui.js";
+import { $, $$, fail, number, plural } from "./ui.js";
 
 const zone = $("#drop");
 const demo = $("#demo");
@@ -62,9 +62,12 @@ function send(url, form, tell) {
   });
 }
 
+const sofar = (job) => (job.total > 0 ? `Importing, ${number(job.done)} of ${number(job.total)}…` : "Importing…");
+
 async function upload(found, list = null) {
   if (!found.length) return;
   const { set, format, classes } = zone.elements;
+  if (!set.checkValidity()) return say(set.title, null, true);
   const top = found[0].path.split("/")[0];
   const name = zone.dataset.dataset || set.value.trim() || slug(found.length > 1 && !found[0].path.includes("/") ? "my-set" : top) || "my-set";
   const form = new FormData();
@@ -76,10 +79,11 @@ async function upload(found, list = null) {
     say(`Sending ${plural(found.length, "file")}…`, { done: 0, total: 1 });
     const answer = await send(`/api/v1/datasets/${encodeURIComponent(name)}/imports`, form, (done, total) => say(`Sending ${plural(found.length, "file")}…`, { done, total }));
     say("Importing…", { done: 0, total: 0 });
-    const { result } = await follow(answer.job, (job) => say(job.message || "Importing…", job));
+    const { result } = await follow(answer.job, (job) => say(sofar(job), job));
     location.href = `/d/${encodeURIComponent(name)}/imports/${result.import}`;
   } catch (error) {
-    say(error.message, null, true);
+    const kept = error.job?.state === "cancelled" && error.job.done > 0;
+    say(kept ? "Import cancelled. What it had read by then is kept; send the same again to go on." : error.message, null, true);
     const colours = error.job?.result?.colours;
     if (!colours) return;
     say("", null, true);

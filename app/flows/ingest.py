@@ -38,7 +38,7 @@ def run(
     label: str | None = None,
     progress: Progress = quiet,
 ) -> Report:
-    """Import the folder, zip or file at ``path``; ``label`` names it in the report.
+    """Import the folder, zip or file at ``path``; ``label`` names it to people.
 
     Samples already there with the same pixels are counted as repeated; another mask for a known key becomes a pending
     revision. Checks are asked for in the transaction that ends the import. Raises a RemaskError where nothing at all
@@ -46,12 +46,13 @@ def run(
     """
     started = time.monotonic()
     source = open_source(path)
+    source.label = label or source.label
     try:
         reader = registry.detect(source) if format == "auto" else registry.by_name(format)
         with db.read() as session:
             known = datasets.known_classes(session, dataset)
         fixed = classes or (known if known is not None and _has_names(known) else None)
-        ingest = _Ingest(db, dataset, actor, label or source.label, reader.NAME, classes)
+        ingest = _Ingest(db, dataset, actor, source.label, reader.NAME, classes)
         for name, reason in source.refused:
             ingest.refuse(Refused(name, reason))
         for chunk in _chunks(reader.read(source, fixed)):

@@ -145,6 +145,10 @@ def test_what_cannot_be_imported_is_said_in_place(empty: Served, page: Page, tmp
     page.goto(empty.url)
     page.locator("#drop input[name=files]").set_input_files(note)
     expect(page.locator("#drop-state p")).to_have_class("job-error")
+    page.locator("#drop summary").click()
+    page.get_by_label("Dataset name").fill("../other")
+    page.locator("#drop input[name=files]").set_input_files(note)
+    expect(page.locator("#drop-state p")).to_contain_text("A dataset's name has 1 to 64")
 
 
 def test_unknown_colours_are_named_and_the_import_goes_on(empty: Served, page: Page, tmp_path: Path) -> None:

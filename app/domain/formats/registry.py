@@ -28,9 +28,10 @@ def detect(source: Source) -> Format:
     for one in FORMATS:
         if one.detect(source):
             return one
+    left_out = "".join(f" {name}: {reason}." for name, reason in source.refused[:1])
     raise UnknownFormat(
         f"{source.label} holds nothing that can be imported; give an .npz, a folder or zip of images (masks beside "
-        f"them), or a dataset in one of these formats: {', '.join(one.NAME for one in FORMATS)}."
+        f"them), or a dataset in one of these formats: {', '.join(one.NAME for one in FORMATS)}.{left_out}"
     )
 
 

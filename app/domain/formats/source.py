@@ -94,6 +94,8 @@ class FolderSource(Source):
             name = path.relative_to(root).as_posix()
             if not only and path.is_symlink() and not path.resolve().is_relative_to(root.resolve()):
                 refused.append((name, "a link that leads out of the folder"))
+            elif path.is_file() and not only and path.suffix.lower() == ".zip":
+                refused.append((name, "a zip among other files isn't opened; import it by itself"))
             elif path.is_file():
                 names.append(name)
         super().__init__(only[0] if only else root.name, names, refused)
@@ -178,12 +180,16 @@ class ZipSource(Source):
 
 
 def open_source(path: Path) -> Source:
-    """The source at a path: a folder, a zip, or a single file (an NPZ is a single file)."""
+    """The source at a path: a folder, a zip, or a single file (an NPZ is a single file).
+
+    Raises NotFound, and BadArchive for a file called .zip that isn't one.
+    """
     if path.is_dir():
         return FolderSource(path)
     if not path.is_file():
         raise NotFound(f"There is no file or folder at {escaped(str(path))}.")
-    if zipfile.is_zipfile(path) and path.suffix.lower() != ".npz":
+    suffix = path.suffix.lower()
+    if suffix == ".zip" or (suffix != ".npz" and zipfile.is_zipfile(path)):
         return ZipSource(path)
     classes = path.with_suffix(".classes.csv")  # what our own export lays beside an .npz
     return FolderSource(path.parent, path.name, *([classes.name] if classes.is_file() else []))

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.errors import NotFound, TooLarge
+from app.domain.formats import registry
 from app.domain.formats import source as source_module
 from app.domain.formats.source import BROKEN, BadSource, FolderSource, ZipSource, open_source
 
@@ -178,7 +179,7 @@ def test_what_is_no_zip_says_so(tmp_path: Path) -> None:
     path = tmp_path / "a.zip"
     path.write_bytes(b"PK\x03\x04 nothing")
     with pytest.raises(BadSource) as caught:
-        ZipSource(path)
+        open_source(path)
     assert str(caught.value) == "a.zip is not a zip that can be read (File is not a zip file)."
     path.write_bytes(zipped([("a.txt", b"x")]).getvalue())
     source = open_source(path)
@@ -187,3 +188,13 @@ def test_what_is_no_zip_says_so(tmp_path: Path) -> None:
     with pytest.raises(BadSource, match="not there"):
         source.open("b.txt")
     source.close()
+
+
+def test_a_zip_among_other_files_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"x")
+    (tmp_path / "more.ZIP").write_bytes(zipped([("a.png", b"")]).getvalue())
+    source = open_source(tmp_path)
+    reason = "a zip among other files isn't opened; import it by itself"
+    assert (source.names, source.refused) == (["a.txt"], [("more.ZIP", reason)])
+    with pytest.raises(registry.UnknownFormat, match=rf"pairs\. more\.ZIP: {reason}\.$"):
+        registry.detect(source)
