@@ -241,6 +241,7 @@ async function swing(step, done) {
   } catch (error) {
     mark("idle", "");
     fail(error);
+    if (error instanceof Failure && error.status === 409) await show(current, { fresh: true }); // decided elsewhere since
   }
 }
 const [undo, redo] = [() => swing(visit.undo, "Undone"), () => swing(visit.redo, "Done again")];

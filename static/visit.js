@@ -44,7 +44,7 @@ async function swing(from, to) {
   try {
     result = await post(`/batches/${entry.batch}/undo`, {});
   } catch (error) {
-    if (error.status === 409) write(visit); // it can't ever be undone: leave it out from now on
+    if (error.status === 409) write(visit); // left out from now on, so that it doesn't bar the others; the history has it
     throw error;
   }
   visit[to].push({ ...entry, batch: result.batch });

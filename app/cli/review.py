@@ -144,7 +144,8 @@ def undo(
     """
     settings, db = open_data()
     who = person(actor or settings.reviewer)
-    tell_outcome(review.undo(db, batch, who) if batch is not None else review.undo_last(db, dataset, who), json)
+    outcome = review.undo(db, batch, who) if batch is not None else review.undo_last(db, dataset, who)
+    tell_outcome(outcome, json, "Undid the decision on")
 
 
 def tell_outcome(outcome: review.Outcome, json: bool, done: str = "Decided") -> None:
@@ -155,4 +156,6 @@ def tell_outcome(outcome: review.Outcome, json: bool, done: str = "Decided") -> 
         return
     for one in outcome.refused:
         console.say(f"  not {one.key}: {one.reason}")
-    console.say(f"{done} {len(outcome.decided)} samples" + (f", batch {outcome.batch}." if outcome.batch else "."))
+    count = len(outcome.decided)
+    samples = f"{count:,} sample" if count == 1 else f"{count:,} samples"
+    console.say(f"{done} {samples}" + (f", batch {outcome.batch}." if outcome.batch else "."))

@@ -62,9 +62,14 @@ class Backup:
 
 
 def write(db: Database, settings: Settings, out: Path, progress: Progress = quiet) -> Backup:
-    """Back up to the new file ``out``, readable by its owner alone. Raises Exists, and CantDump on PostgreSQL."""
+    """Back up to the new file ``out``, readable by its owner alone.
+
+    Raises Exists, NotFound where its folder isn't there (a disk that isn't mounted, say), and CantDump on PostgreSQL.
+    """
     if out.exists():
         raise Exists(f"{out} is there already; name another file.")
+    if not out.parent.is_dir():
+        raise NotFound(f"There is no folder {out.parent}; make it first, or name another.")
     part = out.with_name(f".{out.name}.part")
     try:
         with TemporaryDirectory(dir=out.parent, prefix=".remask-backup-") as folder:
