@@ -130,6 +130,23 @@ def test_the_command_line_runs_a_job_itself(db: Database, settings: Settings, np
     assert [one["check"] for one in result["checks"]] == ["shared_mask"]
 
 
+def test_ctrl_c_cancels_the_job_that_runs_here_and_no_other(db: Database, settings: Settings, npz: Path) -> None:
+    ingest.run(db, npz, "mars", person("anna"))
+
+    def interrupt(*_told: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(JobFailed, match=r"^Stopped; job 1 is cancelled\.$"):
+        jobs.run_here(db, settings, "check", "mars", {}, interrupt)
+    with db.write() as session:
+        asked = rows.request(session, "check", datasets.find(session, "mars").id, {})
+        assert rows.claim(session, asked.id, "elsewhere")
+    with pytest.raises(JobFailed, match="left to a worker"):
+        jobs.see_done(db, settings, asked.id, interrupt)
+    with db.read() as session:
+        assert [rows.find(session, id).state for id in (1, asked.id)] == ["cancelled", "running"]
+
+
 def test_a_failed_job_says_why(db: Database, settings: Settings, npz: Path) -> None:
     ingest.run(db, npz, "mars", person("ada"))
     with pytest.raises(JobFailed, match="no check"):

@@ -38,8 +38,24 @@ def run_here(db: Database, settings: Settings, kind: str, dataset: str, args: Re
 
 
 def see_done(db: Database, settings: Settings, job_id: int, progress: Progress) -> Result:
-    """Run a job in this process, unless a worker was quicker, and wait for its end. Raises JobFailed."""
-    run(db, settings, job_id, jobs.new_owner(f"cli-{os.getpid()}"), progress)
+    """Run a job in this process, unless a worker was quicker, and wait for its end.
+
+    Raises JobFailed, also on Ctrl+C: a job that ran here is cancelled then, not left to whichever worker starts next.
+    """
+    owner = jobs.new_owner(f"cli-{os.getpid()}")
+    try:
+        run(db, settings, job_id, owner, progress)
+        return _end_of(db, job_id, progress)
+    except KeyboardInterrupt:
+        with db.write() as session:
+            ours = jobs.finish(session, job_id, "cancelled", owner=owner)
+            if ours:
+                jobs.end_parts(session, job_id)
+        left = f"Stopped waiting for job {job_id}; it is left to a worker."
+        raise JobFailed(f"Stopped; job {job_id} is cancelled." if ours else left) from None
+
+
+def _end_of(db: Database, job_id: int, progress: Progress) -> Result:
     while True:
         with db.read() as session:
             job = jobs.find(session, job_id)
