@@ -39,7 +39,7 @@ class DuplicateImage:
         self._content: dict[int, int] = {}
 
     def see(self, view: View) -> None:
-        """Keeps the hashes, and once for each distinct picture about 400 bytes."""
+        """Keeps the hashes, and once for each distinct picture about 1 KB."""
         kind = self._kinds.get(view.image_hash)
         if kind is None:
             kind = self._kinds[view.image_hash] = Kind(view.image_hash, describe(view.image))
