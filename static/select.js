@@ -97,7 +97,8 @@ export function watchSelection({ dataset, params }) {
   function finish(result, what, done) {
     update(result.samples);
     const left = result.refused.length ? ` ${number(result.refused.length)} left alone: ${result.refused[0].reason}.` : "";
-    toast(`${what} ${done}. Saved.${left}`, result.decided ? { action: "Undo", run: back } : { bad: true });
+    const said = result.decided || left ? `${what} ${done}.${result.decided ? " Saved." : ""}${left}` : "Nothing to change: it stands that way already.";
+    toast(said, result.decided ? { action: "Undo", run: back } : { bad: true });
     refreshHead().catch(fail);
   }
 

@@ -108,7 +108,8 @@ async function save(verb, chosen) {
     decided.push({ batch: result.batch, cards: done });
   }
   const why = result.refused.length ? ` ${plural(result.refused.length, "picture")} left alone: ${result.refused[0].reason}.` : "";
-  if (chosen.length > 1 || why) toast(`${plural(done.length, verb === "exclude" ? "picture" : "region")} ${DONE[verb]}.${why}`, done.length ? { action: "Undo", run: undo } : { bad: true });
+  const again = why ? " Load the page again to see it." : "";
+  if (chosen.length > 1 || why) toast(`${plural(done.length, verb === "exclude" ? "picture" : "region")} ${DONE[verb]}.${why}${again}`, done.length ? { action: "Undo", run: undo } : { bad: true });
 }
 
 async function decideAll(verb) {

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.detector.region import Reason
 from app.domain.errors import Invalid
-from app.store import region_browse
+from app.store import jobs, region_browse
 from app.store.region_browse import Filter
 from app.store.tables import Dataset
 from app.web import region_shapes, shapes
@@ -53,6 +53,7 @@ def listed(
         "regions.html",
         active="regions",
         total=region_browse.count(session, owner.id, filter),
+        judged=bool(found) or jobs.last_done(session, owner.id, "crossval") is not None,
         weak=any(one["weak"] for one in found),
         likely=_likely(session, owner, filter),
         reasons=region_browse.reasons(session, owner.id, filter),

@@ -12,7 +12,7 @@ from PIL import Image
 from app.domain.actor import person
 from app.domain.detector.region import Reason, region_of
 from app.flows import ingest
-from app.store import datasets
+from app.store import datasets, jobs
 from app.store.db import Database
 from app.web.crops import GAP, PANE, strip
 from tests.sets import every_sample
@@ -162,7 +162,7 @@ def test_the_crop_of_a_large_picture_is_read_as_coarse_as_it_is_shown(
         assert (abs(shown - expected).max(axis=2) <= 2).mean() > 0.85
 
 
-def test_the_page_lists_and_filters(client: TestClient, ids: list[int]) -> None:
+def test_the_page_lists_and_filters(client: TestClient, db: Database, ids: list[int]) -> None:
     page = client.get("/d/mars/regions").text
     assert page.count('class="suspect"') == 3
     assert "too weak to be believed" not in page
@@ -173,6 +173,10 @@ def test_the_page_lists_and_filters(client: TestClient, ids: list[int]) -> None:
     assert client.get("/d/mars/regions?part=cards").text.count("<article") == 3
     assert "No open region matches." in client.get("/d/mars/regions?min=0.95").text
     assert "Find imprecise masks first" in client.get("/d/files/regions").text
+    with db.write() as session:
+        job = jobs.request(session, "crossval", datasets.find(session, "files").id, {})
+        jobs.finish(session, job.id, "done")
+    assert "No suspected region is left to decide" in client.get("/d/files/regions").text
     for query in ("reason=odd", "pair=1", "min=2", "min=x"):
         assert client.get(f"/d/mars/regions?{query}").status_code == 422
 
