@@ -30,8 +30,8 @@ def detect(source: Source) -> Format:
             return one
     left_out = "".join(f" {name}: {reason}." for name, reason in source.refused[:1])
     raise UnknownFormat(
-        f"{source.label} holds nothing that can be imported; give an .npz, a folder or zip of images (masks beside "
-        f"them), or a dataset in one of these formats: {', '.join(one.NAME for one in FORMATS)}.{left_out}"
+        f"There is nothing in {source.label} that can be imported; give an .npz, a folder or zip of images (masks "
+        f"beside them), or a dataset in one of these formats: {', '.join(one.NAME for one in FORMATS)}.{left_out}"
     )
 
 

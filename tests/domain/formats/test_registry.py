@@ -25,7 +25,7 @@ def test_names_are_unique_and_found() -> None:
 
 
 def test_what_is_unknown_says_what_to_give() -> None:
-    with pytest.raises(registry.UnknownFormat, match=r"set\.zip holds nothing that can be imported; give an \.npz"):
+    with pytest.raises(registry.UnknownFormat, match=r"nothing in set\.zip that can be imported; give an \.npz"):
         registry.detect(ZipSource(zipped([("a.txt", b"")]), "set.zip"))
     with pytest.raises(registry.UnknownFormat, match="no format 'pear'; choose one of npz"):
         registry.by_name("pear")
