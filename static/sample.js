@@ -10,6 +10,7 @@ import { looks } from "./looks.js";
 import { another, held, mark, overtaken } from "./notices.js";
 import { Queue } from "./queue.js";
 import { mountRegions } from "./regions.js";
+import { hold, inTurn } from "./turn.js";
 import { $, $$, data, fail, number, releaseAfterPointer, store, stored, toast, words } from "./ui.js";
 import * as visit from "./visit.js";
 
@@ -123,10 +124,11 @@ function buttons() {
   $("#undo").disabled = !visit.canUndo();
 }
 
-function go(step) {
+const go = (step) => inTurn(() => move(step));
+function move(step) {
   if (editor.on) return editor.done(() => go(step));
   const from = current;
-  if (step > 0 && leases.pending) return leases.pending.then(() => current === from && go(step)); // unless a second key was there first
+  if (step > 0 && leases.pending) return hold(leases.pending, () => current === from && !editor.on && move(step)); // unless the person went elsewhere
   const ahead = step > 0 ? leases.next() : null;
   const id = ahead ? ahead.sample : neighbour(step);
   if (id) return show(id, { push: true });
@@ -212,7 +214,7 @@ function asGiven() {
   const pending = side.pending(entry.sample);
   return pending ? decide({ verb: "reject", revision: pending.id }) : keep();
 }
-const exclude = () => (entry.sample.status === "excluded" ? toast("It is excluded already.") : decide({ verb: "exclude" }));
+const exclude = () => (entry.sample.id === current && entry.sample.status === "excluded" ? toast("It is excluded already.") : decide({ verb: "exclude" }));
 const include = () => decide({ verb: "include" });
 function restore(revision) { return decide({ verb: "restore", revision: revision.id }, { advance: false }); }
 function reject(revision) { return decide({ verb: "reject", revision: revision.id }, { advance: false }); }
@@ -258,10 +260,11 @@ const advance = $("#advance");
 advance.checked = stored("advance", false);
 advance.addEventListener("change", () => store("advance", advance.checked));
 
+const ready = (run) => (event) => entry && inTurn(() => run(event));
 const clicks = {
   keep: accept, exclude: () => (entry.sample.status === "excluded" ? include() : exclude()), skip: () => go(1), undo,
 };
-for (const [id, run] of Object.entries(clicks)) $(`#${id}`).addEventListener("click", () => entry && run());
+for (const [id, run] of Object.entries(clicks)) $(`#${id}`).addEventListener("click", ready(run));
 for (const [id, run] of [["prev", () => go(-1)], ["next", () => go(1)], ["back", leave]]) {
   $(`#${id}`).addEventListener("click", (event) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey || (id !== "back" && index() < 0)) return;
@@ -270,7 +273,6 @@ for (const [id, run] of [["prev", () => go(-1)], ["next", () => go(1)], ["back",
   });
 }
 
-const ready = (run) => (event) => (entry ? run(event) : undefined);
 const digits = {};
 for (let n = 1; n <= 9; n++) {
   digits[String(n)] = ready(() => side.toggle(n - 1));

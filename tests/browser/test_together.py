@@ -6,9 +6,9 @@ from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import select
 
 from app.store.browse import Filter
-from app.store.tables import Lease
+from app.store.tables import Lease, Sample
 from tests.browser.conftest import Served, Watch, watched_page
-from tests.browser.steps import expect_sample, order_of
+from tests.browser.steps import answers_late, expect_sample, order_of
 
 
 def person_at(browser: Browser, watch: Watch, served: Served, name: str) -> Page:
@@ -65,6 +65,28 @@ def test_two_reviewers_are_led_past_each_other(served: Served, browser: Browser,
     ana.keyboard.press("d")
     expect_sample(ana, order[2])
     settled(ana, served, "Ana", order[2:4])
+    for context in (ana.context, bo.context):
+        context.close()
+
+
+def test_keys_wait_in_turn_for_who_has_what(served: Served, browser: Browser, watch: Watch) -> None:
+    """Where others are about going on takes a question; what is pressed meanwhile is for the samples that come."""
+    order = order_of(served, Filter(check="shared_mask"))
+    ana, bo = (person_at(browser, watch, served, name) for name in ("Ana", "Bo"))
+    ana.goto(f"{served.url}/d/demo/samples/{order[0]}?check=shared_mask")
+    settled(ana, served, "Ana", order[:2])
+    bo.goto(f"{served.url}/d/demo/samples/{order[0]}?check=shared_mask")
+    settled(bo, served, "Bo", [order[2]])
+    bo.wait_for_load_state("networkidle")
+    answers_late(bo, 300)
+    for key in ("f", "x", "f", "x", "f"):
+        bo.keyboard.press(key)
+    expect_sample(bo, order[4])
+    expect(bo.locator("#save")).to_have_attribute("data-state", "saved")
+    bo.wait_for_function("() => JSON.parse(sessionStorage.getItem('visit')).done.length === 2")
+    with served.db.read() as session:
+        found = session.scalars(select(Sample.id).where(Sample.status == "excluded"))
+        assert sorted(found) == sorted(order[2:4])
     for context in (ana.context, bo.context):
         context.close()
 
