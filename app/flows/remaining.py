@@ -18,27 +18,33 @@ from app.store.browse import Filter
 from app.store.tables import Run
 
 NEXT = 50
+HINT = " The models that judged are too weak to be believed: take it as a hint."
 UNJUDGED = "How many bad masks remain isn't known before imprecise masks have been looked for."
 
 
 @dataclass(frozen=True)
 class Outlook:
     """``found``: bad masks found after 1, 2, ... reviews since ``run`` judged the masks; ``left``: how many of them
-    nobody has reviewed; ``next``: what the next NEXT reviews should find, or all that are left; None where none is."""
+    nobody has reviewed; ``next``: what the next NEXT reviews should find, or all that are left; None where none is;
+    ``weak``: whether the models of ``run`` are too weak to be believed."""
 
     run: int
     found: tuple[int, ...]
     left: int
     remain: Remaining
     next: Expected | None
+    weak: bool = False
 
     @property
     def sentence(self) -> str:
         if not self.left:
             return "Every judged mask has been reviewed."
+        hint = HINT if self.weak else ""
         if self.next is None or self.next.reviews == self.left:
-            return f"{_about(self.remain)}, among {self.left:,} that nobody has reviewed."
-        return f"{_about(self.remain)}; the next {self.next.reviews} reviews should find about {_whole(self.next)}."
+            return f"{_about(self.remain)}, among {self.left:,} that nobody has reviewed.{hint}"
+        return (
+            f"{_about(self.remain)}; the next {self.next.reviews} reviews should find about {_whole(self.next)}.{hint}"
+        )
 
     def as_json(self) -> dict[str, Any]:
         """For machines: what the REST API and ``--json`` give."""
@@ -95,7 +101,8 @@ def outlook(session: Session, dataset_id: int) -> Outlook | None:
         [NEXT],
     )
     next = [one for one in remain.curve if one.reviews == min(NEXT, left)]
-    return Outlook(run.id, tuple(found), left, remain, next[0] if next else None)
+    weak = bool((run.result or {}).get("weak"))
+    return Outlook(run.id, tuple(found), left, remain, next[0] if next else None, weak)
 
 
 def _order(masks: Sequence[Judged]) -> list[int]:

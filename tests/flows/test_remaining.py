@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sqlalchemy import select
 
 from app.domain.actor import person
 from app.flows import crossval, edit, ingest, remaining, review
@@ -81,6 +82,14 @@ def test_an_undone_decision_counts_no_more(db: Database, judged: list[Sample]) -
     assert outlook(db) != before
     review.undo(db, batch, ADA)
     assert outlook(db) == before
+
+
+def test_weak_models_only_hint(db: Database, judged: list[Sample]) -> None:
+    assert "hint" not in outlook(db).sentence
+    with db.write() as session:
+        [run] = session.scalars(select(Run))
+        run.result = {"predicted": len(judged), "weak": True}
+    assert outlook(db).sentence.endswith("too weak to be believed: take it as a hint.")
 
 
 def test_all_reviewed(db: Database, judged: list[Sample]) -> None:
