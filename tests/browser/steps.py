@@ -1,6 +1,7 @@
 """Steps that several browser tests take."""
 
 import re
+from dataclasses import dataclass
 
 from playwright.sync_api import Page, expect
 
@@ -40,3 +41,18 @@ def answers_late(page: Page, milliseconds: int) -> None:
     """The line is so slow from now on; page and scripts come one after the other. 0: as quick as it is."""
     line = {"offline": False, "downloadThroughput": -1, "uploadThroughput": -1, "latency": milliseconds}
     page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", line)
+
+
+@dataclass
+class Line:
+    """Where ``cut``, requests don't come through."""
+
+    cut: bool = False
+
+
+def line_to(page: Page, pattern: str) -> Line:
+    """The line for requests to ``pattern``. To be laid before the page is opened: Chromium lets requests of an open
+    page pass a rule that it got a moment ago."""
+    line = Line()
+    page.route(pattern, lambda route: route.abort() if line.cut else route.continue_())
+    return line

@@ -13,7 +13,7 @@ from app.flows import edit
 from app.store import datasets, drafts, rasters, revisions, samples
 from app.store.tables import Raster
 from tests.browser.conftest import Served, Watch, watched_page
-from tests.browser.steps import expect_sample, shown_sample, status_counts
+from tests.browser.steps import expect_sample, line_to, shown_sample, status_counts
 from tests.suspected import Said, search
 
 SAMPLE = 5
@@ -214,13 +214,14 @@ def test_escape_keeps_a_draft_and_discarding_it_leaves_nothing(served: Served, p
 
 def test_a_draft_that_is_not_saved_says_so_and_goes_through_later(served: Served, page: Page, watch: Watch) -> None:
     watch.expected.append("Failed to load resource")
+    line = line_to(page, "**/draft?*")
     start(page, served, size=3)
-    page.route("**/draft?*", lambda route: route.abort())
+    line.cut = True
     drag(page, (20.5, 20.5), (40.5, 20.5))
     save = page.locator("#draw-save")
     expect(save).to_have_attribute("data-state", "failed")
     expect(save).to_contain_text("Not saved")
-    page.unroute("**/draft?*")
+    line.cut = False
     expect(save).to_have_attribute("data-state", "saved")
     with served.db.read() as session:
         assert drafts.newest(session, SAMPLE, "Rita") is not None

@@ -173,6 +173,13 @@ def test_runs_side_by_side_and_what_every_page_owes(site: Site, browser: Browser
         page.get_by_label(f"Compare run {id}").check()
     page.get_by_role("button", name="Compare").press("Enter")
     expect(page.locator("td", has_text="ignore background")).to_be_visible()
+    sent: list[Any] = []
+
+    def take(route: Route) -> None:
+        sent.append(route.request.post_data_json)
+        route.fulfill(status=202, json={"run": first, "job": 1})
+
+    page.route("**/api/v1/datasets/demo/runs", take)  # before the page is opened, see ``line_to``
     page.goto(f"{site.url}/d/demo/train?from={second}")
     expect(page.locator("#estimate")).to_have_text(re.compile(f"judging by run {second}"))
     expect(page.get_by_label("ignore background", exact=True)).to_be_checked()
@@ -186,13 +193,6 @@ def test_runs_side_by_side_and_what_every_page_owes(site: Site, browser: Browser
     page.get_by_label("Rounds of self-training").fill("2")
     expect(page.locator("#estimate")).to_have_text(re.compile("more for what the rounds add"))
     page.get_by_label("Precision for those").fill("0.9")
-    sent: list[Any] = []
-
-    def take(route: Route) -> None:
-        sent.append(route.request.post_data_json)
-        route.fulfill(status=202, json={"run": first, "job": 1})
-
-    page.route("**/api/v1/datasets/demo/runs", take)
     page.get_by_role("button", name="Start training").click()
     expect(page).to_have_url(re.compile(f"/runs/{first}$"))
     assert [(one["rounds"], one["precision"]) for one in sent] == [(2, 0.9)]

@@ -13,7 +13,7 @@ from app.store.revisions import Proposal
 from app.store.tables import Raster
 from app.web import pages
 from tests.browser.conftest import Served, Watch, watched_page
-from tests.browser.steps import expect_sample, open_sample, order_of, shown_sample, status_counts
+from tests.browser.steps import expect_sample, line_to, open_sample, order_of, shown_sample, status_counts
 
 
 def test_next_and_previous_by_keys_without_a_page_load(served: Served, page: Page) -> None:
@@ -195,11 +195,12 @@ def test_a_stale_decision_is_refused_with_what_changed(
 
 def test_a_decision_that_is_not_saved_says_so_and_retries(served: Served, page: Page, watch: Watch) -> None:
     watch.expected.append("Failed to load resource")
+    line = line_to(page, "**/decisions")
     open_sample(page, served, "?check=shared_mask")
-    page.route("**/decisions", lambda route: route.abort())
+    line.cut = True
     page.keyboard.press("x")
     expect(page.locator("#save")).to_have_attribute("data-state", "failed")
-    page.unroute("**/decisions")
+    line.cut = False
     page.locator("#save button").click()
     expect(page.locator("#status")).to_have_text("excluded")
     expect(page.locator("#save")).to_have_attribute("data-state", "saved")
